@@ -1,0 +1,40 @@
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** The wish to stop, from SIGTERM or a closed standard input; the exit waits until the program has said its last word. */
+final class Stop {
+    private static final CountDownLatch FINISHED = new CountDownLatch(1);
+    private static volatile boolean wanted;
+
+    private Stop() {}
+
+    static boolean wanted() { return wanted; }
+
+    static void want() { wanted = true; }
+
+    static void finished() { FINISHED.countDown(); }
+
+    static void onSignal() {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            wanted = true;
+            try {
+                FINISHED.await(10, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+    }
+
+    static void onInputClosed() {
+        Thread reader = new Thread(() -> {
+            try {
+                while (System.in.read() >= 0) { }
+            } catch (java.io.IOException e) {
+                // a broken standard input is a closed one
+            }
+            wanted = true;
+        });
+        reader.setDaemon(true);
+        reader.start();
+    }
+}

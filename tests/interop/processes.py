@@ -1,0 +1,139 @@
+"""Child processes in groups of their own, their output read by threads, every wait with a deadline."""
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+
+class Child:
+    """A running program: its lines of output, and ways to wait for it and to end it."""
+
+    def __init__(self, argv, cwd, env=None, stdin=subprocess.DEVNULL, on_line=None):
+        self.argv, self.lines, self.changed = [str(word) for word in argv], [], threading.Condition()
+        self.errors, self._on_line = [], on_line
+        self.process = subprocess.Popen(self.argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
+        self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in (
+            (self.process.stdout, self.lines, on_line), (self.process.stderr, self.errors, None))]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, stream, into, on_line):
+        for line in stream:
+            with self.changed:
+                into.append(line.rstrip("\n"))
+                if on_line:
+                    on_line(line)
+                self.changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
+
+    @property
+    def pid(self):
+        """The process id."""
+        return self.process.pid
+
+    def running(self):
+        """Is it still there?"""
+        return self.process.poll() is None
+
+    def wait_for(self, condition, timeout_s, what):
+        """Wait until `condition()`, looked at after each line, gives something true."""
+        deadline = time.monotonic() + timeout_s
+        with self.changed:
+            while True:
+                value = condition()
+                if value:
+                    return value
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise AssertionError(f"{what}: not within {timeout_s} s\n{self.tail()}")
+                if not self.running() and not any(reader.is_alive() for reader in self._readers):
+                    raise AssertionError(f"{what}: the process ended ({self.process.returncode})\n{self.tail()}")
+                self.changed.wait(min(left, 0.2))
+
+    def wait(self, timeout_s):
+        """Wait for the end; the exit code."""
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"no end within {timeout_s} s\n{self.tail()}") from None
+        self._drain()
+        return code
+
+    def _drain(self):
+        for reader in self._readers:
+            reader.join(5)
+
+    def signal(self, number):
+        """Send a signal to the whole group, if it is still there."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def stop(self, timeout_s=20):
+        """SIGTERM and wait; SIGKILL if that does not help. The exit code."""
+        if self.running():
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                pass
+        return self.kill()
+
+    def kill(self):
+        """SIGKILL to the group, leftovers of the program's own children too; the exit code."""
+        self.signal(signal.SIGKILL)
+        code = self.process.wait(10)
+        self._drain()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+        return code
+
+    def tail(self, count=25):
+        """The last lines of both outputs, for error messages."""
+        return "\n".join([" ".join(self.argv)[-400:], "--- stdout", *self.lines[-count:],
+                          "--- stderr", *self.errors[-count:]])
+
+
+class WorkFolder:
+    """A temporary folder that goes when its owner is done."""
+
+    def __init__(self, prefix):
+        self.path = Path(tempfile.mkdtemp(prefix=prefix))
+
+    def remove(self):
+        """Delete the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def free_port(around=(0,)):
+    """A port P such that P + d is free for each d of `around`; outside the range of outgoing connections."""
+    for _ in range(200):
+        port = random.randrange(12000, 32000)
+        if all(is_free(port + distance) for distance in around):
+            return port
+    raise AssertionError("no free ports")
+
+
+def is_free(port):
+    """Can one listen there?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True
+
+
+# A broker wants its own port, the one two below (for VIPs) and the one above (for slaves).
+BROKER_NEIGHBOURS = (-2, 0, 1)

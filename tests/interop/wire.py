@@ -1,0 +1,96 @@
+"""A raw remoting client of a few lines: asks servers whether they are ready, makes topics, reads offsets.
+
+It is written from the protocol's description and shares no code with pymq, so that it can be a witness about pymq.
+"""
+import json
+import re
+import socket
+import struct
+import time
+
+SUCCESS, TOPIC_NOT_EXIST = 0, 17
+GET_MAX_OFFSET, CREATE_TOPIC, ROUTE, CLUSTER_INFO = 30, 17, 105, 106
+BARE_KEY = re.compile(rb"([{,])(-?\d+):")
+
+
+class Answer:
+    """A reply: its code, its remark, its extra fields and its body."""
+
+    def __init__(self, header, body):
+        self.code, self.remark = header["code"], header.get("remark")
+        self.fields, self.body = header.get("extFields") or {}, body
+
+    def json(self):
+        """The body as Python values; numeric keys may be bare, as Java writes them."""
+        return json.loads(BARE_KEY.sub(rb'\1"\2":', self.body))
+
+
+def ask(address, code, fields=None, body=b"", timeout_s=3):
+    """One request on a connection of its own."""
+    host, port = address.rsplit(":", 1)
+    header = {"code": code, "language": "PYTHON", "version": 401, "opaque": 1, "flag": 0,
+              "serializeTypeCurrentRPC": "JSON", "extFields": {key: str(value) for key, value in (fields or {}).items()}}
+    head = json.dumps(header, separators=(",", ":")).encode()
+    with socket.create_connection((host, int(port)), timeout=timeout_s) as connection:
+        connection.sendall(struct.pack(">ii", 4 + len(head) + len(body), len(head)) + head + body)
+        size, = struct.unpack(">i", receive(connection, 4))
+        frame = receive(connection, size)
+    length = struct.unpack(">i", frame[:4])[0] & 0xFFFFFF
+    return Answer(json.loads(frame[4:4 + length]), frame[4 + length:])
+
+
+def receive(connection, size):
+    """Exactly so many bytes, or a ConnectionError."""
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(size - len(parts))
+        if not part:
+            raise ConnectionError(f"closed after {len(parts)} of {size} bytes")
+        parts += part
+    return bytes(parts)
+
+
+def wait_until(condition, timeout_s, what, alive=lambda: True):
+    """Poll `condition` until it gives something true; OSErrors count as not yet. `alive` may end it early."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            value = condition()
+        except (OSError, ValueError) as error:
+            value, reason = None, error
+        else:
+            reason = value
+        if value:
+            return value
+        if not alive():
+            raise AssertionError(f"{what}: the process ended ({reason!r})")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout_s} s (last: {reason!r})")
+        time.sleep(0.02)
+
+
+def answers(address):
+    """Does a name server answer there?"""
+    return ask(address, ROUTE, {"topic": "no-such-topic-as-this"}).code in (SUCCESS, TOPIC_NOT_EXIST)
+
+
+def has_broker(namesrv, name):
+    """Does the name server know a master of that broker name?"""
+    table = ask(namesrv, CLUSTER_INFO).json().get("brokerAddrTable") or {}
+    return name in table and "0" in table[name]["brokerAddrs"]
+
+
+def create_topic(broker, namesrv, topic, queues=4, perm=6):
+    """Make a topic on a broker and wait until the name server gives its route."""
+    answer = ask(broker, CREATE_TOPIC, {
+        "topic": topic, "defaultTopic": "TBW102", "readQueueNums": queues, "writeQueueNums": queues, "perm": perm,
+        "topicFilterType": "SINGLE_TAG", "topicSysFlag": 0, "order": "false"})
+    assert answer.code == SUCCESS, f"create topic {topic}: {answer.code} {answer.remark}"
+    wait_until(lambda: ask(namesrv, ROUTE, {"topic": topic}).code == SUCCESS, 10, f"route of {topic}")
+    return topic
+
+
+def queue_ends(broker, topic, queues=4):
+    """The next offset of each queue of a topic."""
+    return [int(ask(broker, GET_MAX_OFFSET, {"topic": topic, "queueId": queue}).fields["offset"])
+            for queue in range(queues)]
