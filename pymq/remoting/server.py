@@ -1,0 +1,171 @@
+# Tests: tests/remoting/test_server.py
+"""The listening side: makes a channel of every connection, keeps the table of them, closes idle ones (Java: NettyRemotingServer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pymq.interfaces import IChannelListener, IClock
+from pymq.remoting.dispatcher import Dispatcher
+from pymq.remoting.protocol import ChannelSettings, Lane, RemotingProtocol
+from pymq.wire.frame import FRAME_BYTES_MAX
+
+#: Connections that one server holds; below the usual limit of open files of a service (65536), with room for the store's.
+CONNECTIONS_MAX = 50_000
+#: Seconds without a byte in either direction after which a connection is closed (serverChannelMaxIdleTimeSeconds).
+IDLE_S = 120.0
+#: How often `sweep_idle` wants to be called.
+SWEEP_INTERVAL_S = 10.0
+#: How long `close_all` waits for peers to take what was written to them.
+CLOSE_WAIT_S = 3.0
+
+
+@implementer(IChannelListener)
+class RemotingServerFactory(ServerFactory):
+    """Makes RemotingProtocols and tells `listeners` of them.
+
+    `lanes` and `before_general` are explained in `pymq.remoting.protocol`. `sweep_idle` is to be called every SWEEP_INTERVAL_S.
+    """
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        clock: IClock,
+        lanes: Mapping[bytes, Lane] | None = None,
+        before_general: Callable[[], None] | None = None,
+        listeners: Iterable[IChannelListener] = (),
+        connections_max: int = CONNECTIONS_MAX,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self._clock = clock
+        self._listeners = list(listeners)
+        self._connections_max = connections_max
+        self._idle_s = idle_s
+        self._settings = ChannelSettings(
+            dispatcher=dispatcher,
+            clock=clock,
+            listener=self,
+            lanes={} if lanes is None else lanes,
+            before_general=before_general,
+            frame_bytes_max=frame_bytes_max,
+        )
+        self._idle = IdleSweep(clock=clock, idle_s=idle_s)
+        self._refused_count = 0
+        self._is_closing = False
+        self._all_gone: list[Deferred[None]] = []
+        #: The channels that are connected.
+        self.channels: set[RemotingProtocol] = set()
+
+    def add_listener(self, listener: IChannelListener) -> None:
+        """Tell `listener` of every channel from now on."""
+        self._listeners.append(listener)
+
+    def buildProtocol(self, addr: IAddress | None) -> RemotingProtocol | None:
+        """A protocol for a new connection; None, which makes Twisted close it, beyond `connections_max`."""
+        if self._is_closing:
+            return None
+        if len(self.channels) >= self._connections_max:
+            self._refused_count += 1
+            if self._refused_count == 1:
+                self._log.warn("{addr} refused: {count} connections are the limit", addr=addr, count=self._connections_max)
+            return None
+        protocol = RemotingProtocol(self._settings)
+        protocol.factory = self
+        return protocol
+
+    def channel_opened(self, channel: RemotingProtocol) -> None:
+        """A connection is made."""
+        self.channels.add(channel)
+        self._log.debug("{channel} opened", channel=channel)
+        for listener in self._listeners:
+            self._tell(listener.channel_opened, channel)
+
+    def channel_closed(self, channel: RemotingProtocol, reason: str) -> None:
+        """A connection is gone."""
+        self.channels.discard(channel)
+        self._idle.forget(channel)
+        self._log.debug("{channel} {reason}", channel=channel, reason=reason)
+        for listener in self._listeners:
+            self._tell(listener.channel_closed, channel, reason)
+        if not self.channels:
+            waiting, self._all_gone = self._all_gone, []
+            for gone in waiting:
+                gone.callback(None)
+
+    def _tell(self, method: Callable[..., object], *arguments: object) -> None:
+        try:
+            method(*arguments)
+        except Exception:
+            self._log.failure("{method} failed when told of a channel", method=method)
+
+    def sweep_idle(self) -> None:
+        """Close the connections that moved no byte for `idle_s`."""
+        for channel in self._idle.idle_channels(self.channels):
+            self._log.info("{channel} closed: idle for {idle_s:g} s", channel=channel, idle_s=self._idle_s)
+            close_idle(channel, f"closed: idle for {self._idle_s:g} s")
+        if self._refused_count > 1:
+            self._log.warn("{count} connections refused since the last look", count=self._refused_count)
+        self._refused_count = 0
+
+    def close_all(self) -> Deferred[None]:
+        """Take no more connections and close all; fires when they are gone, which is after CLOSE_WAIT_S at the latest."""
+        self._is_closing = True
+        if not self.channels:
+            return succeed(None)
+        gone: Deferred[None] = Deferred()
+        self._all_gone.append(gone)
+        for channel in list(self.channels):
+            channel.close("closed: the server stops")
+        if self.channels:
+            giving_up = self._clock.callLater(CLOSE_WAIT_S, self._abort_all)
+            gone.addBoth(lambda result: (giving_up.cancel() if giving_up.active() else None, result)[1])
+        return gone
+
+    def _abort_all(self) -> None:
+        for channel in list(self.channels):
+            channel.abort("closed: the server stops")
+
+
+def close_idle(channel: RemotingProtocol, reason: str) -> None:
+    """Close a channel in peace when nothing is owed to its peer, at once when that would take for ever."""
+    if channel.is_open and not channel.unsent_bytes:
+        channel.close(reason)
+    else:
+        channel.abort(reason)
+
+
+class IdleSweep:
+    """Which channels moved no byte for `idle_s`: compares counters, so that a message costs nothing for it."""
+
+    def __init__(self, *, clock: IClock, idle_s: float) -> None:
+        self._clock = clock
+        self._idle_s = idle_s
+        self._seen: dict[RemotingProtocol, tuple[int, float]] = {}
+
+    def idle_channels(self, channels: Iterable[RemotingProtocol]) -> list[RemotingProtocol]:
+        """Those idle for too long, as far as these calls can tell: a channel's time counts from the first call that saw no change."""
+        now, idle = self._clock.seconds(), []
+        seen = self._seen
+        for channel in channels:
+            moved = channel.activity
+            last_moved, since = seen.get(channel, (-1, now))
+            if moved != last_moved:
+                seen[channel] = (moved, now)
+            elif now - since >= self._idle_s:
+                idle.append(channel)
+        return idle
+
+    def forget(self, channel: RemotingProtocol) -> None:
+        """The channel is gone."""
+        self._seen.pop(channel, None)
