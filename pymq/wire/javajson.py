@@ -51,14 +51,30 @@ def decode(data: bytes | str) -> Any:
 
 
 def decode_as(data: bytes | str, type_: type[T]) -> T:
-    """The value in `data` as `type_` (a Struct or any type msgspec knows); numbers and text are interchangeable, as in fastjson.
+    """The value in `data` as `type_` (a Struct or any type msgspec knows); numbers may come as text, as in fastjson.
 
-    Raises JavaJSONError.
+    A null member counts as absent, so its default applies. Raises JavaJSONError.
     """
+    return convert_as(decode(data), type_)
+
+
+def convert_as(value: Any, type_: type[T]) -> T:
+    """A value that `decode` gave as `type_`. Raises JavaJSONError."""
     try:
-        return msgspec.convert(decode(data), type_, strict=False, str_keys=True)
+        return msgspec.convert(value, type_, strict=False, str_keys=True)
+    except msgspec.ValidationError:
+        pass
+    # Most writers leave null members out; those of the C++ client and old Java come here.
+    try:
+        return msgspec.convert(_without_nulls(value), type_, strict=False, str_keys=True)
     except msgspec.ValidationError as error:
         raise JavaJSONError(f"{getattr(type_, '__name__', type_)}: {error}") from error
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def encode(value: Any) -> bytes:
