@@ -1,8 +1,8 @@
 # Tests: tests/wire/test_codes.py
 """The numbers of the protocol and their names: requests, responses, languages (remoting.md 1.5, 2 and 4).
 
-Numbers of both lines, 4.9.8 and 5.x. Where the two lines give one number two meanings the 5.x name stands here and the 4.9 name is
-an alias.
+Numbers of both lines, 4.9.8 and 5.x. Where the two lines give one number two meanings the 5.x name stands here and the 4.9 name
+is an alias.
 """
 
 from __future__ import annotations

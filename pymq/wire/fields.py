@@ -25,7 +25,8 @@ H = TypeVar("H", bound="CommandHeader")
 class CommandHeader(msgspec.Struct, rename="camel", kw_only=True, frozen=True):
     """The base of every typed header (Java: CommandCustomHeader).
 
-    A field without a default is required; `None` stands for a field that was not sent, and is not written.
+    A field without a default is required; `None` stands for a field that was not sent, and is not written. Subclasses repeat
+    `frozen` and `kw_only`: msgspec hands down neither the second nor, to the type checker, the first.
     """
 
     def to_fields(self) -> dict[str, str]:

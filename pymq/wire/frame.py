@@ -35,8 +35,8 @@ _HEADER_LENGTH_MASK = 0xFFFFFF
 class FrameReader:
     """Takes bytes as they come and hands out whole frames, one at a time, so that a bad frame never takes good ones with it.
 
-    `feed` stores, `next_frame` and `next_command` give one frame or None for "need more"; `take_frames` does both for a whole read
-    at once, which is what a connection wants. After an error the reader is of no further use: the stream has lost its step.
+    `feed` stores, `next_frame` and `next_command` give one frame or None for "need more"; `take_frames` does both for a whole
+    read at once, which is what a connection wants. After an error the reader is of no further use: the stream lost its step.
     """
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:

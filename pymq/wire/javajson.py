@@ -1,9 +1,9 @@
 # Tests: tests/wire/test_javajson.py
 """The JSON that Java's fastjson really writes, and a writer that Java, Go and JavaScript clients accept (remoting.md 1.12).
 
-fastjson leaves integer keys unquoted (`{0:"a"}`) and writes object keys as objects (`{{"topic":"T"}:7}`); neither is JSON. `decode`
-tries strict JSON first and reads these forms, single quotes and bare words only when that fails. Object keys come back as the
-compact JSON text of the object, which `queue_key` also makes, so that maps by message queue have plain text keys on our side.
+fastjson leaves integer keys unquoted (`{0:"a"}`) and writes object keys as objects (`{{"topic":"T"}:7}`); neither is JSON.
+`decode` tries strict JSON first and reads these forms, single quotes and bare words only when that fails. Object keys come back
+as the compact JSON text of the object, which `queue_key` also makes: maps by message queue have plain text keys on our side.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class JavaJSONError(DecodeError):
 
 
 class ObjectKeys(dict[str, T]):
-    """A map whose keys are the JSON text of objects and are written as bare objects, which fastjson needs for Map<MessageQueue, ..>."""
+    """A map whose keys are the JSON text of objects, written as bare objects: fastjson needs that for Map<MessageQueue, ..>."""
 
 
 class IntegerKeys(dict[int, T]):

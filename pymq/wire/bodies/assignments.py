@@ -42,7 +42,10 @@ class SetMessageRequestModeRequestBody(msgspec.Struct, rename="camel", frozen=Tr
 
 
 class BatchAck(msgspec.Struct, frozen=True):
-    """One entry of BATCH_ACK_MESSAGE, in its short names. `bit_set` is Base64 of a little-endian set: bit i is offset start + i."""
+    """One entry of BATCH_ACK_MESSAGE, in its short names.
+
+    `bit_set` is the Base64 of a little-endian set: bit i stands for offset `start_offset` + i.
+    """
 
     consumer_group: str = msgspec.field(name="c")
     topic: str = msgspec.field(name="t")

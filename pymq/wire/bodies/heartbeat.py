@@ -13,7 +13,7 @@ _TAG_SEPARATOR = "||"
 
 
 class SubscriptionData(msgspec.Struct, rename="camel", frozen=True):
-    """One topic of a subscription. `code_set` holds the Java hashes of `tags_set`; a greater `sub_version` is newer (ms or ns)."""
+    """One topic of a subscription. `code_set` holds the Java hashes of `tags_set`; a greater `sub_version` is newer (ms, ns)."""
 
     topic: str
     sub_string: str = SUBSCRIBE_ALL
@@ -71,7 +71,7 @@ def decode_heartbeat(body: bytes) -> HeartbeatData:
 def build_subscription(
     topic: str, expression: str | None, expression_type: str | None = None, *, sub_version: int
 ) -> SubscriptionData:
-    """The subscription that an expression means (Java: FilterAPI). Tags are separated by `||`; none, `*` and an empty text mean all.
+    """The subscription that an expression means (Java: FilterAPI). `||` separates tags; none, `*` and an empty text mean all.
 
     Raises ValueError for an expression that is all separators.
     """

@@ -1,5 +1,5 @@
 # Tests: tests/wire/bodies/test_offsets.py
-"""Offsets of consumer groups: stored, reported, compared, reset (remoting.md 3.11 to 3.13). All are queue offsets, times in ms."""
+"""Offsets of consumer groups: stored, reported, compared, reset (remoting.md 3.11 to 3.13). Queue offsets all; times in ms."""
 
 from __future__ import annotations
 

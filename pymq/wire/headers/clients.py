@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import msgspec
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
-class UnregisterClientRequestHeader(CommandHeader):
+class UnregisterClientRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """UNREGISTER_CLIENT (35): leave one group of either kind, or both."""
 
     client_id: str = msgspec.field(name="clientID")
@@ -16,31 +17,31 @@ class UnregisterClientRequestHeader(CommandHeader):
     consumer_group: str | None = None
 
 
-class GetConsumerListByGroupRequestHeader(CommandHeader):
+class GetConsumerListByGroupRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_CONSUMER_LIST_BY_GROUP (38)."""
 
     consumer_group: str
 
 
-class NotifyConsumerIdsChangedRequestHeader(CommandHeader):
+class NotifyConsumerIdsChangedRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """NOTIFY_CONSUMER_IDS_CHANGED (40), broker to client: rebalance now."""
 
     consumer_group: str
 
 
-class GetConsumerConnectionListRequestHeader(CommandHeader):
+class GetConsumerConnectionListRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_CONSUMER_CONNECTION_LIST (203)."""
 
     consumer_group: str
 
 
-class GetProducerConnectionListRequestHeader(CommandHeader):
+class GetProducerConnectionListRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_PRODUCER_CONNECTION_LIST (204)."""
 
     producer_group: str
 
 
-class GetConsumerRunningInfoRequestHeader(CommandHeader):
+class GetConsumerRunningInfoRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_CONSUMER_RUNNING_INFO (307), relayed to the client; with stacks of its threads if asked for."""
 
     consumer_group: str
@@ -48,7 +49,7 @@ class GetConsumerRunningInfoRequestHeader(CommandHeader):
     jstack_enable: bool = False
 
 
-class ConsumeMessageDirectlyResultRequestHeader(CommandHeader):
+class ConsumeMessageDirectlyResultRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """CONSUME_MESSAGE_DIRECTLY (309), relayed to the client. The last three exist since 5.x."""
 
     consumer_group: str
@@ -60,7 +61,7 @@ class ConsumeMessageDirectlyResultRequestHeader(CommandHeader):
     group_sys_flag: Int32 | None = None
 
 
-class ResetOffsetRequestHeader(CommandHeader):
+class ResetOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """INVOKE_BROKER_TO_RESET_OFFSET (222) and RESET_CONSUMER_CLIENT_OFFSET (220).
 
     `timestamp` in milliseconds, -1 for the latest. `queue_id` (-1 for all) and `offset` exist since 5.x.
@@ -74,7 +75,7 @@ class ResetOffsetRequestHeader(CommandHeader):
     offset: Int64 | None = None
 
 
-class GetConsumerStatusRequestHeader(CommandHeader):
+class GetConsumerStatusRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """INVOKE_BROKER_TO_GET_CONSUMER_STATUS (223) and GET_CONSUMER_STATUS_FROM_CLIENT (221)."""
 
     topic: str
@@ -82,14 +83,32 @@ class GetConsumerStatusRequestHeader(CommandHeader):
     client_addr: str | None = None
 
 
-class QueryTopicsByConsumerRequestHeader(CommandHeader):
+class QueryTopicsByConsumerRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """QUERY_TOPICS_BY_CONSUMER (343, 5.x)."""
 
     group: str
 
 
-class QuerySubscriptionByConsumerRequestHeader(CommandHeader):
+class QuerySubscriptionByConsumerRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """QUERY_SUBSCRIPTION_BY_CONSUMER (345, 5.x)."""
 
     group: str
     topic: str | None = None
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.UNREGISTER_CLIENT: UnregisterClientRequestHeader,
+    RequestCode.GET_CONSUMER_LIST_BY_GROUP: GetConsumerListByGroupRequestHeader,
+    RequestCode.NOTIFY_CONSUMER_IDS_CHANGED: NotifyConsumerIdsChangedRequestHeader,
+    RequestCode.GET_CONSUMER_CONNECTION_LIST: GetConsumerConnectionListRequestHeader,
+    RequestCode.GET_PRODUCER_CONNECTION_LIST: GetProducerConnectionListRequestHeader,
+    RequestCode.GET_CONSUMER_RUNNING_INFO: GetConsumerRunningInfoRequestHeader,
+    RequestCode.CONSUME_MESSAGE_DIRECTLY: ConsumeMessageDirectlyResultRequestHeader,
+    RequestCode.INVOKE_BROKER_TO_RESET_OFFSET: ResetOffsetRequestHeader,
+    RequestCode.RESET_CONSUMER_CLIENT_OFFSET: ResetOffsetRequestHeader,
+    RequestCode.INVOKE_BROKER_TO_GET_CONSUMER_STATUS: GetConsumerStatusRequestHeader,
+    RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT: GetConsumerStatusRequestHeader,
+    RequestCode.QUERY_TOPICS_BY_CONSUMER: QueryTopicsByConsumerRequestHeader,
+    RequestCode.QUERY_SUBSCRIPTION_BY_CONSUMER: QuerySubscriptionByConsumerRequestHeader,
+}

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import msgspec
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
-class SendMessageRequestHeader(CommandHeader):
+class SendMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """SEND_MESSAGE (10) and SEND_REPLY_MESSAGE (324): the long names, called V1.
 
     `born_timestamp` is in milliseconds; `batch` alone says that the body is a batch. 4.9 writes both booleans always.
@@ -48,7 +49,7 @@ _V2_LETTERS = {
 }
 
 
-class SendMessageRequestHeaderV2(CommandHeader, rename=_V2_LETTERS):
+class SendMessageRequestHeaderV2(CommandHeader, rename=_V2_LETTERS, frozen=True, kw_only=True):
     """SEND_MESSAGE_V2 (310), SEND_BATCH_MESSAGE (320), SEND_REPLY_MESSAGE_V2 (325): V1's fields under one letter each.
 
     The Python names are those of SendMessageRequestHeader, so that a processor treats both alike.
@@ -70,7 +71,7 @@ class SendMessageRequestHeaderV2(CommandHeader, rename=_V2_LETTERS):
     broker_name: str | None = None
 
 
-class SendMessageResponseHeader(CommandHeader):
+class SendMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The answer to every send. `msg_id` is the offset message id; those of a batch are joined by commas.
 
     The last two exist since 5.x. Clients also need the extFields MSG_REGION and TRACE_ON, which are not part of Java's class.
@@ -84,7 +85,7 @@ class SendMessageResponseHeader(CommandHeader):
     recall_handle: str | None = None
 
 
-class ReplyMessageRequestHeader(CommandHeader, kw_only=True):
+class ReplyMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """PUSH_REPLY_MESSAGE_TO_CLIENT (326): a reply on its way to the client that asked; hosts are `ip:port`."""
 
     producer_group: str
@@ -103,7 +104,7 @@ class ReplyMessageRequestHeader(CommandHeader, kw_only=True):
     store_timestamp: Int64
 
 
-class PullMessageRequestHeader(CommandHeader, kw_only=True):
+class PullMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361). The fields after `broker_name` exist since 5.x."""
 
     consumer_group: str
@@ -123,7 +124,7 @@ class PullMessageRequestHeader(CommandHeader, kw_only=True):
     proxy_forward_client_id: str | None = msgspec.field(default=None, name="proxyFrowardClientId")
 
 
-class PullMessageResponseHeader(CommandHeader):
+class PullMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The answer to a pull, present with codes 0, 19, 20 and 21. The last four exist since 5.x."""
 
     suggest_which_broker_id: Int64
@@ -136,7 +137,7 @@ class PullMessageResponseHeader(CommandHeader):
     forbidden_type: Int32 | None = None
 
 
-class QueryMessageRequestHeader(CommandHeader):
+class QueryMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """QUERY_MESSAGE (12): messages by a key, between two store times in milliseconds.
 
     `unique_key_query`, an extField beside Java's class, says that the key is the client's unique id.
@@ -150,21 +151,21 @@ class QueryMessageRequestHeader(CommandHeader):
     unique_key_query: bool | None = msgspec.field(default=None, name="_UNIQUE_KEY_QUERY")
 
 
-class QueryMessageResponseHeader(CommandHeader):
+class QueryMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """How far the index goes: the time of its last message and that message's log offset."""
 
     index_last_update_timestamp: Int64
     index_last_update_phyoffset: Int64
 
 
-class ViewMessageRequestHeader(CommandHeader):
+class ViewMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """VIEW_MESSAGE_BY_ID (33): the message at a log offset. `topic` exists since 5.x."""
 
     offset: Int64
     topic: str | None = None
 
 
-class ConsumerSendMsgBackRequestHeader(CommandHeader):
+class ConsumerSendMsgBackRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """CONSUMER_SEND_MSG_BACK (36): deliver the message at log offset `offset` to the group again, later."""
 
     offset: Int64
@@ -177,7 +178,7 @@ class ConsumerSendMsgBackRequestHeader(CommandHeader):
     broker_name: str | None = msgspec.field(default=None, name="bname")
 
 
-class RecallMessageRequestHeader(CommandHeader):
+class RecallMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """RECALL_MESSAGE (370, 5.x): take a delayed message back before it is delivered."""
 
     topic: str
@@ -185,7 +186,24 @@ class RecallMessageRequestHeader(CommandHeader):
     producer_group: str | None = None
 
 
-class RecallMessageResponseHeader(CommandHeader):
+class RecallMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The id of the message that was taken back."""
 
     msg_id: str
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.SEND_MESSAGE: SendMessageRequestHeader,
+    RequestCode.SEND_MESSAGE_V2: SendMessageRequestHeaderV2,
+    RequestCode.SEND_BATCH_MESSAGE: SendMessageRequestHeaderV2,
+    RequestCode.SEND_REPLY_MESSAGE: SendMessageRequestHeader,
+    RequestCode.SEND_REPLY_MESSAGE_V2: SendMessageRequestHeaderV2,
+    RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT: ReplyMessageRequestHeader,
+    RequestCode.PULL_MESSAGE: PullMessageRequestHeader,
+    RequestCode.LITE_PULL_MESSAGE: PullMessageRequestHeader,
+    RequestCode.QUERY_MESSAGE: QueryMessageRequestHeader,
+    RequestCode.VIEW_MESSAGE_BY_ID: ViewMessageRequestHeader,
+    RequestCode.CONSUMER_SEND_MSG_BACK: ConsumerSendMsgBackRequestHeader,
+    RequestCode.RECALL_MESSAGE: RecallMessageRequestHeader,
+}

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
-class QueryConsumerOffsetRequestHeader(CommandHeader):
+class QueryConsumerOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """QUERY_CONSUMER_OFFSET (14). `set_zero_if_not_found` exists since 5.x."""
 
     consumer_group: str
@@ -15,13 +16,13 @@ class QueryConsumerOffsetRequestHeader(CommandHeader):
     set_zero_if_not_found: bool | None = None
 
 
-class QueryConsumerOffsetResponseHeader(CommandHeader):
+class QueryConsumerOffsetResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The queue offset that the group consumes next."""
 
     offset: Int64
 
 
-class UpdateConsumerOffsetRequestHeader(CommandHeader):
+class UpdateConsumerOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """UPDATE_CONSUMER_OFFSET (15): the queue offset that the group consumes next. ali-ons sends -1 for an unknown one."""
 
     consumer_group: str
@@ -30,7 +31,7 @@ class UpdateConsumerOffsetRequestHeader(CommandHeader):
     commit_offset: Int64
 
 
-class SearchOffsetRequestHeader(CommandHeader):
+class SearchOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """SEARCH_OFFSET_BY_TIMESTAMP (29): `timestamp` in milliseconds. `boundary_type` (LOWER, UPPER) exists since 5.x."""
 
     topic: str
@@ -39,13 +40,13 @@ class SearchOffsetRequestHeader(CommandHeader):
     boundary_type: str | None = None
 
 
-class SearchOffsetResponseHeader(CommandHeader):
+class SearchOffsetResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The queue offset nearest to the time asked for."""
 
     offset: Int64
 
 
-class GetMaxOffsetRequestHeader(CommandHeader):
+class GetMaxOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_MAX_OFFSET (30). `committed` exists since 5.x."""
 
     topic: str
@@ -53,33 +54,44 @@ class GetMaxOffsetRequestHeader(CommandHeader):
     committed: bool | None = None
 
 
-class GetMaxOffsetResponseHeader(CommandHeader):
+class GetMaxOffsetResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The queue offset that the next message gets."""
 
     offset: Int64
 
 
-class GetMinOffsetRequestHeader(CommandHeader):
+class GetMinOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_MIN_OFFSET (31)."""
 
     topic: str
     queue_id: Int32
 
 
-class GetMinOffsetResponseHeader(CommandHeader):
+class GetMinOffsetResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The first readable queue offset."""
 
     offset: Int64
 
 
-class GetEarliestMsgStoretimeRequestHeader(CommandHeader):
+class GetEarliestMsgStoretimeRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_EARLIEST_MSG_STORETIME (32)."""
 
     topic: str
     queue_id: Int32
 
 
-class GetEarliestMsgStoretimeResponseHeader(CommandHeader):
+class GetEarliestMsgStoretimeResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """When the queue's first message was stored, in milliseconds; -1 for none."""
 
     timestamp: Int64
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.QUERY_CONSUMER_OFFSET: QueryConsumerOffsetRequestHeader,
+    RequestCode.UPDATE_CONSUMER_OFFSET: UpdateConsumerOffsetRequestHeader,
+    RequestCode.SEARCH_OFFSET_BY_TIMESTAMP: SearchOffsetRequestHeader,
+    RequestCode.GET_MAX_OFFSET: GetMaxOffsetRequestHeader,
+    RequestCode.GET_MIN_OFFSET: GetMinOffsetRequestHeader,
+    RequestCode.GET_EARLIEST_MSG_STORETIME: GetEarliestMsgStoretimeRequestHeader,
+}

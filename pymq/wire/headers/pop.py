@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import msgspec
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
-class PopMessageRequestHeader(CommandHeader):
+class PopMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """POP_MESSAGE (200050). Times in milliseconds; `queue_id` -1 stands for any queue; `init_mode` 0 is earliest, 1 latest."""
 
     consumer_group: str
@@ -26,7 +27,7 @@ class PopMessageRequestHeader(CommandHeader):
     broker_name: str | None = msgspec.field(default=None, name="bname")
 
 
-class PopMessageResponseHeader(CommandHeader):
+class PopMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """What was taken, for how long; the three infos are lists joined by `;`, an entry for each queue."""
 
     pop_time: Int64
@@ -38,7 +39,7 @@ class PopMessageResponseHeader(CommandHeader):
     order_count_info: str | None = None
 
 
-class AckMessageRequestHeader(CommandHeader):
+class AckMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """ACK_MESSAGE (200051)."""
 
     consumer_group: str
@@ -48,7 +49,7 @@ class AckMessageRequestHeader(CommandHeader):
     offset: Int64
 
 
-class ChangeInvisibleTimeRequestHeader(CommandHeader):
+class ChangeInvisibleTimeRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """CHANGE_MESSAGE_INVISIBLETIME (200053)."""
 
     consumer_group: str
@@ -59,7 +60,7 @@ class ChangeInvisibleTimeRequestHeader(CommandHeader):
     invisible_time: Int64
 
 
-class ChangeInvisibleTimeResponseHeader(CommandHeader):
+class ChangeInvisibleTimeResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The new handle's times and revive queue."""
 
     pop_time: Int64
@@ -67,7 +68,7 @@ class ChangeInvisibleTimeResponseHeader(CommandHeader):
     revive_qid: Int32
 
 
-class NotificationRequestHeader(CommandHeader):
+class NotificationRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """NOTIFICATION (200054): is there something to pop, within `poll_time` milliseconds?"""
 
     consumer_group: str
@@ -79,14 +80,14 @@ class NotificationRequestHeader(CommandHeader):
     attempt_id: str | None = None
 
 
-class NotificationResponseHeader(CommandHeader):
+class NotificationResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """Whether there are messages, and whether too many wait already."""
 
     has_msg: bool = False
     polling_full: bool = False
 
 
-class PeekMessageRequestHeader(CommandHeader):
+class PeekMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """PEEK_MESSAGE (200052): as pop, but nothing is taken."""
 
     topic: str
@@ -95,7 +96,7 @@ class PeekMessageRequestHeader(CommandHeader):
     consumer_group: str
 
 
-class PollingInfoRequestHeader(CommandHeader):
+class PollingInfoRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """POLLING_INFO (200055)."""
 
     consumer_group: str
@@ -103,7 +104,18 @@ class PollingInfoRequestHeader(CommandHeader):
     queue_id: Int32
 
 
-class PollingInfoResponseHeader(CommandHeader):
+class PollingInfoResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """How many pops wait."""
 
     polling_num: Int32
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.POP_MESSAGE: PopMessageRequestHeader,
+    RequestCode.ACK_MESSAGE: AckMessageRequestHeader,
+    RequestCode.CHANGE_MESSAGE_INVISIBLETIME: ChangeInvisibleTimeRequestHeader,
+    RequestCode.NOTIFICATION: NotificationRequestHeader,
+    RequestCode.PEEK_MESSAGE: PeekMessageRequestHeader,
+    RequestCode.POLLING_INFO: PollingInfoRequestHeader,
+}

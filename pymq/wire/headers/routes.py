@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
-class RegisterBrokerRequestHeader(CommandHeader):
+class RegisterBrokerRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """REGISTER_BROKER (103). `body_crc32` covers the body as sent, 0 stands for unchecked. The last two exist since 5.x."""
 
     broker_name: str
@@ -20,14 +21,14 @@ class RegisterBrokerRequestHeader(CommandHeader):
     enable_acting_master: bool | None = None
 
 
-class RegisterBrokerResponseHeader(CommandHeader):
+class RegisterBrokerResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """What a slave learns of its master; both absent for a master."""
 
     ha_server_addr: str | None = None
     master_addr: str | None = None
 
 
-class UnRegisterBrokerRequestHeader(CommandHeader):
+class UnRegisterBrokerRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """UNREGISTER_BROKER (104)."""
 
     broker_name: str
@@ -36,7 +37,7 @@ class UnRegisterBrokerRequestHeader(CommandHeader):
     broker_id: Int64
 
 
-class QueryDataVersionRequestHeader(CommandHeader):
+class QueryDataVersionRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """QUERY_DATA_VERSION (322)."""
 
     broker_name: str
@@ -45,20 +46,20 @@ class QueryDataVersionRequestHeader(CommandHeader):
     broker_id: Int64
 
 
-class QueryDataVersionResponseHeader(CommandHeader):
+class QueryDataVersionResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """Whether the broker must register again."""
 
     changed: bool
 
 
-class GetRouteInfoRequestHeader(CommandHeader):
+class GetRouteInfoRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_ROUTEINFO_BY_TOPIC (105)."""
 
     topic: str
     accept_standard_json_only: bool | None = None
 
 
-class PutKVConfigRequestHeader(CommandHeader):
+class PutKVConfigRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """PUT_KV_CONFIG (100)."""
 
     namespace: str
@@ -66,57 +67,57 @@ class PutKVConfigRequestHeader(CommandHeader):
     value: str
 
 
-class GetKVConfigRequestHeader(CommandHeader):
+class GetKVConfigRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_KV_CONFIG (101)."""
 
     namespace: str
     key: str
 
 
-class GetKVConfigResponseHeader(CommandHeader):
+class GetKVConfigResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """The value that was asked for."""
 
     value: str | None = None
 
 
-class DeleteKVConfigRequestHeader(CommandHeader):
+class DeleteKVConfigRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """DELETE_KV_CONFIG (102)."""
 
     namespace: str
     key: str
 
 
-class GetKVListByNamespaceRequestHeader(CommandHeader):
+class GetKVListByNamespaceRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_KVLIST_BY_NAMESPACE (219)."""
 
     namespace: str
 
 
-class WipeWritePermOfBrokerRequestHeader(CommandHeader):
+class WipeWritePermOfBrokerRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """WIPE_WRITE_PERM_OF_BROKER (205)."""
 
     broker_name: str
 
 
-class WipeWritePermOfBrokerResponseHeader(CommandHeader):
+class WipeWritePermOfBrokerResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """How many topics of the broker were changed."""
 
     wipe_topic_count: Int32
 
 
-class AddWritePermOfBrokerRequestHeader(CommandHeader):
+class AddWritePermOfBrokerRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """ADD_WRITE_PERM_OF_BROKER (327)."""
 
     broker_name: str
 
 
-class AddWritePermOfBrokerResponseHeader(CommandHeader):
+class AddWritePermOfBrokerResponseHeader(CommandHeader, frozen=True, kw_only=True):
     """How many topics of the broker were changed."""
 
     add_topic_count: Int32
 
 
-class BrokerHeartbeatRequestHeader(CommandHeader):
+class BrokerHeartbeatRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """BROKER_HEARTBEAT (904, 5.x). The name server needs the address alone; the rest is the controller's."""
 
     cluster_name: str
@@ -130,14 +131,32 @@ class BrokerHeartbeatRequestHeader(CommandHeader):
     election_priority: Int32 | None = None
 
 
-class GetBrokerMemberGroupRequestHeader(CommandHeader):
+class GetBrokerMemberGroupRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_BROKER_MEMBER_GROUP (901, 5.x)."""
 
     cluster_name: str
     broker_name: str
 
 
-class RegisterTopicRequestHeader(CommandHeader):
+class RegisterTopicRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """REGISTER_TOPIC_IN_NAMESRV (217, 5.x)."""
 
     topic: str
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.REGISTER_BROKER: RegisterBrokerRequestHeader,
+    RequestCode.UNREGISTER_BROKER: UnRegisterBrokerRequestHeader,
+    RequestCode.QUERY_DATA_VERSION: QueryDataVersionRequestHeader,
+    RequestCode.GET_ROUTEINFO_BY_TOPIC: GetRouteInfoRequestHeader,
+    RequestCode.PUT_KV_CONFIG: PutKVConfigRequestHeader,
+    RequestCode.GET_KV_CONFIG: GetKVConfigRequestHeader,
+    RequestCode.DELETE_KV_CONFIG: DeleteKVConfigRequestHeader,
+    RequestCode.GET_KVLIST_BY_NAMESPACE: GetKVListByNamespaceRequestHeader,
+    RequestCode.WIPE_WRITE_PERM_OF_BROKER: WipeWritePermOfBrokerRequestHeader,
+    RequestCode.ADD_WRITE_PERM_OF_BROKER: AddWritePermOfBrokerRequestHeader,
+    RequestCode.BROKER_HEARTBEAT: BrokerHeartbeatRequestHeader,
+    RequestCode.GET_BROKER_MEMBER_GROUP: GetBrokerMemberGroupRequestHeader,
+    RequestCode.REGISTER_TOPIC_IN_NAMESRV: RegisterTopicRequestHeader,
+}

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32
 
 
-class CreateTopicRequestHeader(CommandHeader):
+class CreateTopicRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """UPDATE_AND_CREATE_TOPIC (17). `attributes` (`+k=v,-k`) and `force` exist since 5.x."""
 
     topic: str
@@ -21,32 +22,44 @@ class CreateTopicRequestHeader(CommandHeader):
     force: bool | None = None
 
 
-class DeleteTopicRequestHeader(CommandHeader):
+class DeleteTopicRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """DELETE_TOPIC_IN_BROKER (215) and, with `cluster_name` to limit it, DELETE_TOPIC_IN_NAMESRV (216)."""
 
     topic: str
     cluster_name: str | None = None
 
 
-class GetTopicStatsInfoRequestHeader(CommandHeader):
+class GetTopicStatsInfoRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_TOPIC_STATS_INFO (202)."""
 
     topic: str
 
 
-class QueryTopicConsumeByWhoRequestHeader(CommandHeader):
+class QueryTopicConsumeByWhoRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """QUERY_TOPIC_CONSUME_BY_WHO (300)."""
 
     topic: str
 
 
-class GetTopicsByClusterRequestHeader(CommandHeader):
+class GetTopicsByClusterRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_TOPICS_BY_CLUSTER (224)."""
 
     cluster: str
 
 
-class GetTopicConfigRequestHeader(CommandHeader):
+class GetTopicConfigRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_TOPIC_CONFIG (351, 5.x)."""
 
     topic: str
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.UPDATE_AND_CREATE_TOPIC: CreateTopicRequestHeader,
+    RequestCode.DELETE_TOPIC_IN_BROKER: DeleteTopicRequestHeader,
+    RequestCode.DELETE_TOPIC_IN_NAMESRV: DeleteTopicRequestHeader,
+    RequestCode.GET_TOPIC_STATS_INFO: GetTopicStatsInfoRequestHeader,
+    RequestCode.QUERY_TOPIC_CONSUME_BY_WHO: QueryTopicConsumeByWhoRequestHeader,
+    RequestCode.GET_TOPICS_BY_CLUSTER: GetTopicsByClusterRequestHeader,
+    RequestCode.GET_TOPIC_CONFIG: GetTopicConfigRequestHeader,
+}

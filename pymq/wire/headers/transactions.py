@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import msgspec
 
+from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
-class EndTransactionRequestHeader(CommandHeader, kw_only=True):
+class EndTransactionRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """END_TRANSACTION (37). `commit_or_rollback` is 8 for commit, 12 for rollback, 0 for unknown. `topic` exists since 5.x."""
 
     producer_group: str
@@ -22,7 +23,7 @@ class EndTransactionRequestHeader(CommandHeader, kw_only=True):
     broker_name: str | None = msgspec.field(default=None, name="bname")
 
 
-class CheckTransactionStateRequestHeader(CommandHeader):
+class CheckTransactionStateRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """CHECK_TRANSACTION_STATE (39), broker to client. `topic` and `broker_name` exist since 5.x."""
 
     tran_state_table_offset: Int64
@@ -34,8 +35,16 @@ class CheckTransactionStateRequestHeader(CommandHeader):
     broker_name: str | None = msgspec.field(default=None, name="bname")
 
 
-class ResumeCheckHalfMessageRequestHeader(CommandHeader):
+class ResumeCheckHalfMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """RESUME_CHECK_HALF_MESSAGE (323). `topic` exists since 5.x."""
 
     msg_id: str | None = None
     topic: str | None = None
+
+
+#: Which class reads the extFields of which request.
+REQUESTS: dict[int, type[CommandHeader]] = {
+    RequestCode.END_TRANSACTION: EndTransactionRequestHeader,
+    RequestCode.CHECK_TRANSACTION_STATE: CheckTransactionStateRequestHeader,
+    RequestCode.RESUME_CHECK_HALF_MESSAGE: ResumeCheckHalfMessageRequestHeader,
+}
