@@ -1,0 +1,142 @@
+# Tests: tests/broker/test_stats.py
+"""What the broker counts by topic and group, for tools and dashboards (remoting.md 3.12; Java: BrokerStatsManager).
+
+Counting is cheap, and processors count once for each request or turn, not for each message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pymq.broker.statsitems import DAY, HOUR, MINUTE, STATS_ITEMS_MAX, StatsItem, StatsItemSet, Window
+from pymq.broker.storestats import StoreStats
+from pymq.errors import RequestError
+from pymq.interfaces import IClock
+from pymq.wire.bodies.connections import BrokerStatsData, BrokerStatsItem
+from pymq.wire.codes import ResponseCode
+
+TOPIC_PUT_NUMS = "TOPIC_PUT_NUMS"
+TOPIC_PUT_SIZE = "TOPIC_PUT_SIZE"
+GROUP_GET_NUMS = "GROUP_GET_NUMS"
+GROUP_GET_SIZE = "GROUP_GET_SIZE"
+GROUP_GET_LATENCY = "GROUP_GET_LATENCY"
+SNDBCK_PUT_NUMS = "SNDBCK_PUT_NUMS"
+BROKER_PUT_NUMS = "BROKER_PUT_NUMS"
+BROKER_GET_NUMS = "BROKER_GET_NUMS"
+GROUP_GET_FALL_SIZE = "GROUP_GET_FALL_SIZE"
+GROUP_GET_FALL_TIME = "GROUP_GET_FALL_TIME"
+
+_COUNTED = (
+    TOPIC_PUT_NUMS,
+    TOPIC_PUT_SIZE,
+    GROUP_GET_NUMS,
+    GROUP_GET_SIZE,
+    GROUP_GET_LATENCY,
+    SNDBCK_PUT_NUMS,
+    BROKER_PUT_NUMS,
+    BROKER_GET_NUMS,
+)
+
+
+class BrokerStatsManager:
+    """All counters of a broker. `sample` is called every second. `store` counts what passes through the store."""
+
+    def __init__(self, *, clock: IClock, cluster_name: str) -> None:
+        now_ms = int(clock.seconds() * 1000)
+        self._cluster_name = cluster_name
+        self._sets = {name: StatsItemSet(now_ms) for name in _COUNTED}
+        self._fall_behind: dict[str, dict[str, int]] = {GROUP_GET_FALL_SIZE: {}, GROUP_GET_FALL_TIME: {}}
+        self._put_nums, self._put_size = self._sets[TOPIC_PUT_NUMS], self._sets[TOPIC_PUT_SIZE]
+        self._get_nums, self._get_size = self._sets[GROUP_GET_NUMS], self._sets[GROUP_GET_SIZE]
+        self._broker_put, self._broker_get = self._sets[BROKER_PUT_NUMS], self._sets[BROKER_GET_NUMS]
+        self.store = StoreStats(clock=clock)
+
+    def put(self, topic: str, count: int, size_bytes: int, times: int = 0) -> None:
+        """Count `count` messages of `size_bytes` together, stored for clients in `times` requests (0: one for each message)."""
+        times = times or count
+        self._put_nums.add(topic, count, times)
+        self._put_size.add(topic, size_bytes, times)
+        self._broker_put.add(self._cluster_name, count, 0)
+        self.store.put(count, size_bytes)
+
+    def get(self, group: str, topic: str, count: int, size_bytes: int) -> None:
+        """Count one pull that gave a group `count` messages of `size_bytes` together; 0 for a pull that found nothing."""
+        if count:
+            key = f"{topic}@{group}"
+            self._get_nums.add(key, count)
+            self._get_size.add(key, size_bytes)
+            self._broker_get.add(self._cluster_name, count, 0)
+        self.store.get(count)
+
+    def get_latency(self, group: str, topic: str, queue_id: int, elapsed_ms: int) -> None:
+        """Count how long a pull took to be served, in milliseconds."""
+        self._sets[GROUP_GET_LATENCY].add(f"{queue_id}@{topic}@{group}", elapsed_ms)
+
+    def send_back(self, group: str, topic: str) -> None:
+        """Count a message that a consumer gave back (code 36)."""
+        self._sets[SNDBCK_PUT_NUMS].add(f"{topic}@{group}", 1)
+
+    def fall_behind(self, group: str, topic: str, queue_id: int, size_bytes: int, time_ms: int) -> None:
+        """Note how far a group reads behind the log's end. Of more than STATS_ITEMS_MAX queues the first ones are kept."""
+        key = f"{queue_id}@{topic}@{group}"
+        for name, value in ((GROUP_GET_FALL_SIZE, size_bytes), (GROUP_GET_FALL_TIME, time_ms)):
+            values = self._fall_behind[name]
+            if key in values or len(values) < STATS_ITEMS_MAX:
+                values[key] = value
+
+    def consume_tps(self, group: str, topic: str) -> float:
+        """Messages per second that the group pulled from the topic within the last minute."""
+        item = self._get_nums.get(f"{topic}@{group}")
+        return 0.0 if item is None else item.snapshot(MINUTE).tps
+
+    def sample(self, now: float) -> None:
+        """Sample all counters; `now` in seconds since the epoch."""
+        now_ms = int(now * 1000)
+        for items in self._sets.values():
+            items.sample(now_ms)
+        self.store.sample(now_ms)
+
+    def view(self, stats_name: str, stats_key: str) -> BrokerStatsData:
+        """The course of one counter (code 315). Raises RequestError (SYSTEM_ERROR) when nothing is counted under that name."""
+        item = self._item(stats_name, stats_key)
+        if item is None:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"The stats <{stats_name}> <{stats_key}> not exist")
+        return BrokerStatsData(
+            stats_minute=_stats_item(item, MINUTE), stats_hour=_stats_item(item, HOUR), stats_day=_stats_item(item, DAY)
+        )
+
+    def topic_deleted(self, topic: str) -> None:
+        """Forget the counters of a topic."""
+        for name in (TOPIC_PUT_NUMS, TOPIC_PUT_SIZE):
+            self._sets[name].remove(lambda key: key == topic)
+        self._forget(lambda key: _topic_and_group(key)[0] == topic)
+
+    def group_deleted(self, group: str) -> None:
+        """Forget the counters of a group."""
+        self._forget(lambda key: _topic_and_group(key)[1] == group)
+
+    def runtime_table(self) -> dict[str, str]:
+        """The keys of code 28 that these counters give."""
+        return self.store.runtime_table()
+
+    def _item(self, stats_name: str, stats_key: str) -> StatsItem | None:
+        items = self._sets.get(stats_name)
+        return None if items is None else items.get(stats_key)
+
+    def _forget(self, is_unwanted: Callable[[str], bool]) -> None:
+        for name in (GROUP_GET_NUMS, GROUP_GET_SIZE, GROUP_GET_LATENCY, SNDBCK_PUT_NUMS):
+            self._sets[name].remove(is_unwanted)
+        for values in self._fall_behind.values():
+            for key in [key for key in values if is_unwanted(key)]:
+                del values[key]
+
+
+def _topic_and_group(key: str) -> tuple[str, str]:
+    """The end of `topic@group` and `queueId@topic@group`. Neither kind of name holds an `@`."""
+    topic, _, group = key.rpartition("@")
+    return topic.rpartition("@")[2], group
+
+
+def _stats_item(item: StatsItem, window: Window) -> BrokerStatsItem:
+    snapshot = item.snapshot(window)
+    return BrokerStatsItem(sum=snapshot.sum, tps=snapshot.tps, avgpt=snapshot.avgpt)

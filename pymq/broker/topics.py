@@ -1,0 +1,217 @@
+# Tests: tests/broker/test_topics.py
+"""The topics of this broker and how they come to be (remoting.md 5.1, store.md 1.5; Java: TopicConfigManager).
+
+Every change is saved before it can be seen, and the listeners are told after that: a topic that a name server knows survives a
+crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from twisted.logger import Logger
+
+from pymq.broker.config import BrokerConfig
+from pymq.errors import RequestError, StoreDamaged
+from pymq.interfaces import IClock, IDocuments
+from pymq.message import topics as names
+from pymq.wire.bodies.topics import (
+    PERM_INHERIT,
+    PERM_READ,
+    PERM_WRITE,
+    DataVersion,
+    TopicConfig,
+    TopicConfigSerializeWrapper,
+)
+from pymq.wire.codes import ResponseCode
+
+DOCUMENT = "topics.json"
+
+#: Topics of one broker; the request that would make one more is refused.
+TOPICS_MAX = 65_536
+#: Queues of one topic; a request for more is refused.
+QUEUES_PER_TOPIC_MAX = 65_536
+
+_READ_WRITE = PERM_READ | PERM_WRITE
+_BENCHMARK_QUEUES = 1024
+_SCHEDULE_QUEUES = 18
+_CLUSTER_QUEUES = 16
+
+
+def built_in_topics(config: BrokerConfig) -> list[TopicConfig]:
+    """The topics that a broker has from the start."""
+
+    def topic(name: str, queues: int, perm: int = _READ_WRITE) -> TopicConfig:
+        return TopicConfig(topic_name=name, read_queue_nums=queues, write_queue_nums=queues, perm=perm)
+
+    def named_like(name: str, queues: int, is_usable: bool) -> TopicConfig:
+        return topic(name, queues, PERM_INHERIT | (_READ_WRITE if is_usable else 0))
+
+    topics = [
+        topic(names.SELF_TEST_TOPIC, 1),
+        topic(names.BENCHMARK_TOPIC, _BENCHMARK_QUEUES),
+        named_like(config.broker_cluster_name, _CLUSTER_QUEUES, config.cluster_topic_enable),
+        named_like(config.broker_name, 1, config.broker_topic_enable),
+        topic(names.OFFSET_MOVED_EVENT, 1),
+        topic(names.SCHEDULE_TOPIC, _SCHEDULE_QUEUES),
+        topic(names.reply_topic(config.broker_cluster_name), 1),
+    ]
+    if config.auto_create_topic_enable:
+        topics.append(topic(names.AUTO_CREATE_TOPIC, config.default_topic_queue_nums, _READ_WRITE | PERM_INHERIT))
+    if config.trace_topic_enable:
+        topics.append(topic(config.msg_trace_topic_name, 1))
+    return topics
+
+
+class TopicConfigManager:
+    """The table of topics, kept in the document topics.json."""
+
+    log = Logger()
+
+    def __init__(self, config: BrokerConfig, documents: IDocuments, *, clock: IClock) -> None:
+        self._config = config
+        self._documents = IDocuments(documents)
+        self._clock = clock
+        self._table = {topic.topic_name: topic for topic in built_in_topics(config)}
+        self._version = DataVersion(timestamp=self._now_ms(), counter=0)
+        self._listeners: list[Callable[[list[TopicConfig]], None]] = []
+
+    @property
+    def table(self) -> Mapping[str, TopicConfig]:
+        """The topics by name. For reading only."""
+        return self._table
+
+    @property
+    def data_version(self) -> DataVersion:
+        """The version of the table; another one after each change."""
+        return self._version
+
+    def get(self, topic: str) -> TopicConfig | None:
+        """The topic's configuration, or None when it does not exist."""
+        return self._table.get(topic)
+
+    def on_change(self, listener: Callable[[list[TopicConfig]], None]) -> None:
+        """Call `listener(changed)` after topics were made or changed; deletions have a code of their own at the name servers."""
+        self._listeners.append(listener)
+
+    def create_on_send(self, topic: str, default_topic: str, queue_nums: int, sys_flag: int) -> TopicConfig | None:
+        """The topic, made after the default topic's pattern if need be; None when that is not allowed (remoting.md 3.2).
+
+        `queue_nums` is the client's wish, bounded by the default topic's queues. A retry topic needs no pattern.
+        Raises RequestError (SYSTEM_ERROR) for a name that no topic may have and above TOPICS_MAX.
+        """
+        known = self._table.get(topic)
+        if known is not None:
+            return known
+        if names.is_retry_topic(topic):
+            return self.create_on_send_back(topic, 1, _READ_WRITE, sys_flag)
+        pattern = self._table.get(default_topic)
+        if pattern is None or not pattern.perm & PERM_INHERIT:
+            return None
+        if default_topic == names.AUTO_CREATE_TOPIC and not self._config.auto_create_topic_enable:
+            return None
+        queues = max(0, min(queue_nums, pattern.write_queue_nums))
+        created = TopicConfig(
+            topic_name=topic,
+            read_queue_nums=queues,
+            write_queue_nums=queues,
+            perm=pattern.perm & ~PERM_INHERIT,
+            topic_filter_type=pattern.topic_filter_type,
+            topic_sys_flag=sys_flag,
+        )
+        self.update(created)
+        return created
+
+    def create_on_send_back(self, topic: str, queues: int, perm: int, sys_flag: int) -> TopicConfig:
+        """The topic, made with these values if need be: retry and dead letter topics, and the system's at their first use.
+
+        Raises RequestError (SYSTEM_ERROR) for a name that no topic may have and above TOPICS_MAX.
+        """
+        known = self._table.get(topic)
+        if known is not None:
+            return known
+        created = TopicConfig(
+            topic_name=topic, read_queue_nums=queues, write_queue_nums=queues, perm=perm, topic_sys_flag=sys_flag
+        )
+        self.update(created)
+        return created
+
+    def update(self, config: TopicConfig) -> None:
+        """Make or replace a topic.
+
+        Raises RequestError (SYSTEM_ERROR) when its name or its queue counts are out of bounds, and above TOPICS_MAX.
+        """
+        self.update_all([config])
+
+    def update_all(self, configs: Iterable[TopicConfig]) -> None:
+        """Make or replace several topics with one save. All or none: raises as `update` does."""
+        changed = list(configs)
+        table = dict(self._table)
+        for config in changed:
+            _check(config)
+            table[config.topic_name] = config
+        if len(table) > max(TOPICS_MAX, len(self._table)):
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"the broker has {len(self._table)} topics, the most is {TOPICS_MAX}")
+        self._replace(table)
+        for config in changed:
+            self.log.info("topic {topic} has {queues} queues", topic=config.topic_name, queues=config.write_queue_nums)
+        for listener in self._listeners:
+            listener(changed)
+
+    def delete(self, topic: str) -> bool:
+        """Remove a topic; whether it was there."""
+        if topic not in self._table:
+            return False
+        self._replace({name: config for name, config in self._table.items() if name != topic})
+        self.log.info("topic {topic} was deleted", topic=topic)
+        return True
+
+    def load(self) -> None:
+        """Put the saved topics over the built-in ones. Raises StoreDamaged when the document is not what a broker writes."""
+        document = self._documents.load(DOCUMENT)
+        if document is None:
+            return
+        saved = _read(document)
+        self._table.update(saved.topic_config_table)
+        self._version = saved.data_version
+
+    def save(self) -> None:
+        """Save the table; the managers' own changes do so by themselves."""
+        self._documents.save(DOCUMENT, self.wrapper())
+
+    def wrapper(self) -> TopicConfigSerializeWrapper:
+        """The table with its version, as it is saved and sent (code 21)."""
+        return TopicConfigSerializeWrapper(topic_config_table=dict(self._table), data_version=self._version)
+
+    def _replace(self, table: dict[str, TopicConfig]) -> None:
+        """Save the table under a new version, then let it be seen. When saving fails all stays as it was."""
+        version = DataVersion(timestamp=self._now_ms(), counter=self._version.counter + 1)
+        self._documents.save(DOCUMENT, TopicConfigSerializeWrapper(topic_config_table=table, data_version=version))
+        self._table, self._version = table, version
+
+    def _now_ms(self) -> int:
+        return int(self._clock.seconds() * 1000)
+
+
+def _check(config: TopicConfig) -> None:
+    """Raise RequestError unless name and queue counts can be. A name becomes that of a folder, so every road leads here."""
+    try:
+        # Retry and dead letter topics are longer than 127 characters when their group's name is long.
+        names.check_group(config.topic_name)
+    except ValueError as error:
+        raise RequestError(ResponseCode.SYSTEM_ERROR, f"topic {config.topic_name!r} cannot be made: {error}") from error
+    for count in (config.read_queue_nums, config.write_queue_nums):
+        if not 0 <= count <= QUEUES_PER_TOPIC_MAX:
+            raise RequestError(
+                ResponseCode.SYSTEM_ERROR,
+                f"topic {config.topic_name} cannot have {count} queues, 0 to {QUEUES_PER_TOPIC_MAX} are allowed",
+            )
+
+
+def _read(document: Any) -> TopicConfigSerializeWrapper:
+    try:
+        return msgspec.convert(document, TopicConfigSerializeWrapper, strict=False, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise StoreDamaged(f"{DOCUMENT}: {error}") from error
