@@ -108,6 +108,15 @@ class NoNameServer(ClientError):
     """No name server address is set, or none of them could be reached."""
 
 
+class ConnectFailed(ClientError):
+    """No connection to a server could be made, or the last try failed so lately that no other is made yet."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"cannot connect to {address}: {reason}")
+        self.address = address
+        self.reason = reason
+
+
 class InvalidMessage(ClientError):
     """The message breaks a rule that every broker enforces: its topic's name, its size, its properties."""
 

@@ -29,7 +29,7 @@ def setting(
     default: Any,
     meaning: str,
     *,
-    choices: Sequence[str] = (),
+    choices: Sequence[object] = (),
     least: float | None = None,
     most: float | None = None,
     key: str | None = None,
@@ -60,7 +60,7 @@ def _check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     meta = attribute.metadata
     key = key_of(attribute)
     if meta["choices"] and value not in meta["choices"]:
-        raise ConfigError(key, value, "allowed are " + ", ".join(meta["choices"]))
+        raise ConfigError(key, value, "allowed: " + ", ".join(map(text_of, meta["choices"])))
     least, most = meta["least"], meta["most"]
     if (least is not None and value < least) or (most is not None and value > most):
         raise ConfigError(key, value, _bounds_text(least, most))

@@ -18,7 +18,7 @@ HA_PORT_STEP = 1
 class BrokerConfig:
     """How one broker presents itself, what it allows and how often it does its rounds."""
 
-    broker_name: str = setting("broker-a", "this broker's name; a master and its slaves share it", important=True)
+    broker_name: str = setting("", "this broker's name, shared by a master and its slaves; empty: the host's name", important=True)
     broker_cluster_name: str = setting("DefaultCluster", "the cluster that the broker belongs to", important=True)
     broker_id: int = setting(0, "0 for a master, above 0 for a slave", least=0, important=True)
     broker_ip1: str = setting("", "the address that clients are told; empty: found by itself", key="brokerIP1", important=True)
@@ -28,7 +28,7 @@ class BrokerConfig:
     listen_port: int = setting(10911, "port for clients; 0 takes a free one", least=0, most=PORT_MAX, important=True)
     bind_address: str = setting("0.0.0.0", "the local address to listen on")
     rocketmq_home: str = setting("", "kept for Apache's configuration files; nothing is read from it")
-    broker_permission: int = setting(6, "4 read, 2 write, 6 both", choices=(2, 4, 6), live=True)  # type: ignore[arg-type]
+    broker_permission: int = setting(6, "4 read, 2 write, 6 both", choices=(2, 4, 6), live=True)
     auto_create_topic_enable: bool = setting(True, "a send to an unknown topic makes it", important=True, live=True)
     default_topic_queue_nums: int = setting(8, "queues of TBW102, the most that a topic made on first use gets", least=1, live=True)
     cluster_topic_enable: bool = setting(True, "the topic named like the cluster may be written")
@@ -43,7 +43,7 @@ class BrokerConfig:
     long_polling_enable: bool = setting(True, "a pull that finds nothing is held", live=True)
     short_polling_time_mills: int = setting(1000, "how long it is held otherwise", least=1, live=True)
     notify_consumer_ids_changed_enable: bool = setting(True, "tell consumers when their group changes", live=True)
-    enable_property_filter: bool = setting(False, "SQL92 subscriptions", choices=(False,))  # type: ignore[arg-type]
+    enable_property_filter: bool = setting(False, "SQL92 subscriptions", choices=(False,))
     slave_read_enable: bool = setting(False, "send slow readers to a slave", live=True)
     consumer_fallbehind_threshold: int = setting(1024**3 * 16, "bytes behind from which protectBroker acts", least=0)
     flush_consumer_offset_interval: int = setting(5000, "save the consumers' offsets so often, ms", least=100)
@@ -60,8 +60,6 @@ class BrokerConfig:
     config_black_list: str = setting("configBlackList;brokerConfigPath", "keys that mqadmin may not change")
 
     def __attrs_post_init__(self) -> None:
-        if not self.broker_name.strip():
-            raise ConfigError("brokerName", self.broker_name, "a name that is not empty is needed")
         if 0 < self.listen_port <= -VIP_PORT_STEP:
             raise ConfigError("listenPort", self.listen_port, "0 or a port above 2 is allowed, for the VIP port lies two below it")
         if self.listen_port + HA_PORT_STEP > PORT_MAX:

@@ -1,8 +1,8 @@
 # Tests: tests/remoting/test_dispatcher.py
 """Requests to processors, and what comes of them back to the channel. The one place where an error becomes an answer.
 
-A processor may answer later, by a Deferred. The dispatcher holds it together with its channel and cancels it when the channel closes,
-so nobody else needs to remember who waits.
+A processor may answer later, by a Deferred. The dispatcher holds it together with its channel and cancels it when the channel
+closes, so nobody else needs to remember who waits.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # Tests: tests/remoting/test_pending.py
 """The open questions of one connection: which answer belongs to which request, and until when it is waited for.
 
-An answer is one of three things: due, too late (its request was given up, which is normal and only worth a debug line), or the answer
-to something that was never asked, which deserves a warning. Opaques are counted upwards, so the second and the third are told apart
-without remembering anything: what lies below the counter was asked once. Java: NettyRemotingAbstract.responseTable.
+An answer is one of three things: due, too late (its request was given up, which is normal and only worth a debug line), or the
+answer to something that was never asked, which deserves a warning. Opaques are counted upwards, so the second and the third are
+told apart without remembering anything: what lies below the counter was asked once. Java: NettyRemotingAbstract.responseTable.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 # Tests: tests/remoting/test_protocol.py
 """One connection: bytes to commands and back, and an `IBufferedChannel` for those who speak commands.
 
-Work is done in reads, not in messages: all frames of one read are handled together, and what is answered meanwhile leaves in one write.
-Frames that a *lane* takes (the hot codes: send and pull) are never made into commands at all; a lane is found by the first bytes of the
-header. Everything else goes through `before_general`, which lets the lanes finish what they collected, so that requests of one
-connection take effect in the order in which they came, and then to the dispatcher.
+Work is done in reads, not in messages: all frames of one read are handled together, and what is answered meanwhile leaves in one
+write. Frames that a *lane* takes (the hot codes: send and pull) are never made into commands at all; a lane is found by the first
+bytes of the header. Everything else goes through `before_general`, which lets the lanes finish what they collected, so that
+requests of one connection take effect in the order in which they came, and then to the dispatcher.
 
 TLS and the PROXY protocol are told apart by the first bytes of a connection (remoting.md 1.10: 0x16 begins a TLS handshake). The
-place for that is a wrapper that the server's `buildProtocol` puts around this protocol: it looks at the first read, starts TLS on the
-transport when asked to, and only then calls `makeConnection` here. A TLS client that comes in plain text is closed as malformed.
+place for that is a wrapper that the server's `buildProtocol` puts around this protocol: it looks at the first read, starts TLS on
+the transport when asked to, and only then calls `makeConnection` here. A TLS client that comes in plain text is closed as
+malformed.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ _TLS_FIRST_BYTES = b"\x16\x03"
 class ChannelSettings:
     """What all connections of one server or client have in common.
 
-    `is_server` says who must be protected: a server stops reading from a peer that does not read its answers. A client must not, or
-    two of them could wait for each other for ever.
+    `is_server` says who must be protected: a server stops reading from a peer that does not read its answers. A client must not,
+    or two of them could wait for each other for ever.
     """
 
     dispatcher: Dispatcher
@@ -244,9 +245,9 @@ class RemotingProtocol(Protocol):
         try:
             data = encode_frame(self._outgoing(command, opaque))
         except FrameError as problem:
-            answer.addErrback(lambda _: Failure(problem))
+            answer.addErrback(lambda _: None)
             answer.cancel()
-            return answer
+            return fail(problem)
         if awaited < DIRECT_REQUESTS_MAX or self._corked is not None:
             self._write(data)
         else:

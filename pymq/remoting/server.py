@@ -1,27 +1,24 @@
 # Tests: tests/remoting/test_server.py
-"""The listening side: makes a channel of every connection, keeps the table of them, closes idle ones (Java: NettyRemotingServer)."""
+"""The listening side: a channel for every connection, the table of them, the end of idle ones (Java: NettyRemotingServer)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from pymq.interfaces import IChannelListener, IClock
 from pymq.remoting.dispatcher import Dispatcher
+from pymq.remoting.idle import IDLE_S, IdleSweep
 from pymq.remoting.protocol import ChannelSettings, Lane, RemotingProtocol
 from pymq.wire.frame import FRAME_BYTES_MAX
 
 #: Connections that one server holds; below the usual limit of open files of a service (65536), with room for the store's.
 CONNECTIONS_MAX = 50_000
-#: Seconds without a byte in either direction after which a connection is closed (serverChannelMaxIdleTimeSeconds).
-IDLE_S = 120.0
-#: How often `sweep_idle` wants to be called.
-SWEEP_INTERVAL_S = 10.0
 #: How long `close_all` waits for peers to take what was written to them.
 CLOSE_WAIT_S = 3.0
 
@@ -30,7 +27,8 @@ CLOSE_WAIT_S = 3.0
 class RemotingServerFactory(ServerFactory):
     """Makes RemotingProtocols and tells `listeners` of them.
 
-    `lanes` and `before_general` are explained in `pymq.remoting.protocol`. `sweep_idle` is to be called every SWEEP_INTERVAL_S.
+    `lanes` and `before_general` are explained in `pymq.remoting.protocol`. `sweep_idle` is to be called every
+    `pymq.remoting.idle.SWEEP_INTERVAL_S`.
     """
 
     noisy = False
@@ -51,7 +49,6 @@ class RemotingServerFactory(ServerFactory):
         self._clock = clock
         self._listeners = list(listeners)
         self._connections_max = connections_max
-        self._idle_s = idle_s
         self._settings = ChannelSettings(
             dispatcher=dispatcher,
             clock=clock,
@@ -63,6 +60,7 @@ class RemotingServerFactory(ServerFactory):
         self._idle = IdleSweep(clock=clock, idle_s=idle_s)
         self._refused_count = 0
         self._is_closing = False
+        self._give_up_call: IDelayedCall | None = None
         self._all_gone: list[Deferred[None]] = []
         #: The channels that are connected.
         self.channels: set[RemotingProtocol] = set()
@@ -94,11 +92,12 @@ class RemotingServerFactory(ServerFactory):
     def channel_closed(self, channel: RemotingProtocol, reason: str) -> None:
         """A connection is gone."""
         self.channels.discard(channel)
-        self._idle.forget(channel)
         self._log.debug("{channel} {reason}", channel=channel, reason=reason)
         for listener in self._listeners:
             self._tell(listener.channel_closed, channel, reason)
         if not self.channels:
+            if self._give_up_call is not None and self._give_up_call.active():
+                self._give_up_call.cancel()
             waiting, self._all_gone = self._all_gone, []
             for gone in waiting:
                 gone.callback(None)
@@ -111,9 +110,7 @@ class RemotingServerFactory(ServerFactory):
 
     def sweep_idle(self) -> None:
         """Close the connections that moved no byte for `idle_s`."""
-        for channel in self._idle.idle_channels(self.channels):
-            self._log.info("{channel} closed: idle for {idle_s:g} s", channel=channel, idle_s=self._idle_s)
-            close_idle(channel, f"closed: idle for {self._idle_s:g} s")
+        self._idle.sweep(self.channels)
         if self._refused_count > 1:
             self._log.warn("{count} connections refused since the last look", count=self._refused_count)
         self._refused_count = 0
@@ -123,49 +120,17 @@ class RemotingServerFactory(ServerFactory):
         self._is_closing = True
         if not self.channels:
             return succeed(None)
+        if self._give_up_call is not None:
+            self._all_gone.append(again := Deferred())
+            return again
         gone: Deferred[None] = Deferred()
         self._all_gone.append(gone)
         for channel in list(self.channels):
             channel.close("closed: the server stops")
         if self.channels:
-            giving_up = self._clock.callLater(CLOSE_WAIT_S, self._abort_all)
-            gone.addBoth(lambda result: (giving_up.cancel() if giving_up.active() else None, result)[1])
+            self._give_up_call = self._clock.callLater(CLOSE_WAIT_S, self._abort_all)
         return gone
 
     def _abort_all(self) -> None:
         for channel in list(self.channels):
             channel.abort("closed: the server stops")
-
-
-def close_idle(channel: RemotingProtocol, reason: str) -> None:
-    """Close a channel in peace when nothing is owed to its peer, at once when that would take for ever."""
-    if channel.is_open and not channel.unsent_bytes:
-        channel.close(reason)
-    else:
-        channel.abort(reason)
-
-
-class IdleSweep:
-    """Which channels moved no byte for `idle_s`: compares counters, so that a message costs nothing for it."""
-
-    def __init__(self, *, clock: IClock, idle_s: float) -> None:
-        self._clock = clock
-        self._idle_s = idle_s
-        self._seen: dict[RemotingProtocol, tuple[int, float]] = {}
-
-    def idle_channels(self, channels: Iterable[RemotingProtocol]) -> list[RemotingProtocol]:
-        """Those idle for too long, as far as these calls can tell: a channel's time counts from the first call that saw no change."""
-        now, idle = self._clock.seconds(), []
-        seen = self._seen
-        for channel in channels:
-            moved = channel.activity
-            last_moved, since = seen.get(channel, (-1, now))
-            if moved != last_moved:
-                seen[channel] = (moved, now)
-            elif now - since >= self._idle_s:
-                idle.append(channel)
-        return idle
-
-    def forget(self, channel: RemotingProtocol) -> None:
-        """The channel is gone."""
-        self._seen.pop(channel, None)

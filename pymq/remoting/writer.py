@@ -1,11 +1,11 @@
 # Tests: tests/remoting/test_writer.py
 """How bytes leave a connection: straight into the kernel where that is possible, by the transport's own buffer elsewhere.
 
-Twisted's `transport.write` copies and waits for the reactor's next round; an answer that is ready now loses up to a whole round by
-that. A plain TCP transport is therefore written to directly, with `sendmsg`, so that stored bytes are not copied in Python either.
-What the kernel does not take stays here, in order, and is offered again whenever the transport, which sees this writer as its pull
-producer, says that the socket is writable. Only public names of Twisted are used for that. Every other transport, such as TLS or the
-ones of tests, gets plain bytes.
+Twisted's `transport.write` copies and waits for the reactor's next round; an answer that is ready now loses up to a whole round
+by that. A plain TCP transport is therefore written to directly, with `sendmsg`, so that stored bytes are not copied in Python
+either. What the kernel does not take stays here, in order, and is offered again whenever the transport, which sees this writer as
+its pull producer, says that the socket is writable. Only public names of Twisted are used for that. Every other transport, such
+as TLS or the ones of tests, gets plain bytes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any, Protocol, Union
+from typing import Any, Protocol
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-Part = Union[bytes, memoryview]
+Part = bytes | memoryview
 
 #: Bytes that a peer may leave unread before the connection is given up.
 WRITE_BUFFER_BYTES_MAX = 64 * 1024 * 1024
@@ -76,8 +76,8 @@ def writer_for(transport: Any, owner: WriterOwner, buffer_bytes_max: int = WRITE
 class DirectWriter:
     """Writes to the socket of a plain TCP transport; keeps what the kernel did not take.
 
-    When the peer is gone, everything is dropped but the connection is left alone: requests that arrived before may still be unread,
-    and the reactor will see the end by itself when it has read them (remoting.md 8.6).
+    When the peer is gone, everything is dropped but the connection is left alone: requests that arrived before may still be
+    unread, and the reactor will see the end by itself when it has read them (remoting.md 8.6).
     """
 
     def __init__(self, transport: Any, owner: WriterOwner, buffer_bytes_max: int = WRITE_BUFFER_BYTES_MAX) -> None:
@@ -160,7 +160,8 @@ class DirectWriter:
             return
         self._waiting_bytes += kept
         if not self._is_producer:
-            # Registering calls resumeProducing at once; the socket is known to be full, or the round not over, so that one is ignored.
+            # Registering calls resumeProducing at once; the socket is known to be full, or the round not over, so that one is
+            # ignored.
             self._transport.registerProducer(self, False)
             self._is_producer = True
             self._transport.startWriting()

@@ -1,0 +1,1 @@
+"""Makes the checkout importable for pytest, as `python -m` does for trial."""

@@ -1,0 +1,99 @@
+# Tests: tests/bench/test_options.py
+"""The letters of Apache's benchmark scripts (conventions.md section 2; Java: org.apache.rocketmq.example.benchmark)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.python import usage
+
+BODY_BYTES_MAX = 4 * 1024 * 1024
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("a number of 0 or more is allowed")
+    return number
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("true or false is allowed")
+    return text.lower() == "true"
+
+
+class _Shared(usage.Options):
+    def postOptions(self) -> None:
+        """The name server comes from the option or from the environment."""
+        self["namesrvAddr"] = self["namesrvAddr"] or os.environ.get("NAMESRV_ADDR") or "127.0.0.1:9876"
+
+    def opt_version(self) -> None:
+        """Show the version of pymq and exit."""
+        import pymq
+
+        raise SystemExit(pymq.__version__)
+
+
+class ProducerOptions(_Shared):
+    """Send messages for as long, or as many, as is said."""
+
+    optParameters: list[list[Any]] = [
+        ["threads", "w", 64, "sends in flight at one time", _count],
+        ["messageSize", "s", 128, "bytes of a body", _count],
+        ["topic", "t", "BenchmarkTest", "topic to send to"],
+        ["namesrvAddr", "n", None, "name servers, host:port;host:port"],
+        ["keyEnable", "k", False, "give each message a key: true or false", _flag],
+        ["tagCount", "l", 0, "how many tags to use in turn; 0 for none", _count],
+        ["messageQuantity", "q", 0, "messages to send; 0 for no end", _count],
+        ["reportInterval", None, 10_000, "milliseconds between two lines", _count],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        if self["threads"] < 1 or self["reportInterval"] < 1:
+            raise usage.UsageError("at least one send in flight and a positive report interval are needed")
+        if self["messageSize"] > BODY_BYTES_MAX:
+            raise usage.UsageError(f"messageSize={self['messageSize']}: at most {BODY_BYTES_MAX} bytes are allowed")
+
+
+class ConsumerOptions(_Shared):
+    """Receive what is sent to a topic."""
+
+    optParameters: list[list[Any]] = [
+        ["topic", "t", "BenchmarkTest", "topic to read"],
+        ["threads", "w", 20, "messages handed out at one time", _count],
+        ["group", "g", "benchmark_consumer", "consumer group"],
+        ["groupSuffixEnable", "p", False, "put a suffix of its own behind the group: true or false", _flag],
+        ["namesrvAddr", "n", None, "name servers, host:port;host:port"],
+        ["expression", "e", "*", "tags to read, such as 'TagA || TagB'"],
+        ["messageQuantity", "q", 0, "messages to receive; 0 for no end", _count],
+        ["reportInterval", None, 10_000, "milliseconds between two lines", _count],
+    ]
+
+
+class Options(usage.Options):
+    """The two halves."""
+
+    synopsis = "pymq-bench producer|consumer [options]"
+    subCommands = [
+        ["producer", None, ProducerOptions, "send messages and say how many a second"],
+        ["consumer", None, ConsumerOptions, "receive messages and say how many a second"],
+    ]
+
+    def postOptions(self) -> None:
+        """One of the two must be said."""
+        if not self.subCommand:
+            raise usage.UsageError("say producer or consumer")
+
+    def opt_version(self) -> None:
+        """Show the version of pymq and exit."""
+        import pymq
+
+        raise SystemExit(pymq.__version__)
+
+
+def expand_ri(arguments: list[str]) -> list[str]:
+    """Apache writes the report interval as `-ri N`; two letters after one dash are no option of Twisted's."""
+    return ["--reportInterval" if argument == "-ri" else argument for argument in arguments]

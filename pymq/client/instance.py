@@ -1,0 +1,390 @@
+# Tests: tests/client/test_instance.py
+"""What all producers and consumers of one client id share: connections, routes, heartbeats and the periodic jobs.
+
+Instances live in a registry by client id, from the start of their first member to the shutdown of their last.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pymq.client.api import MQClientAPI
+from pymq.client.config import ClientConfig
+from pymq.client.nameservers import NameServers
+from pymq.client.results import ServiceState
+from pymq.client.routes import MASTER_ID, PublishInfo, RouteTable, limited_to
+from pymq.client.tasks import Shared, Tasks, all_of
+from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
+from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute
+from pymq.interfaces import IClock
+from pymq.periodic import Periodic
+from pymq.wire.bodies.heartbeat import ConsumerData, HeartbeatData, ProducerData
+
+#: What a request that a client makes on its own account may fail with; such failures are logged and tried again later.
+EXPECTED_ERRORS = (ClientError, *TRANSPORT_ERRORS)
+
+ROUTE_INITIAL_S = 0.01
+HEARTBEAT_INITIAL_S = 1.0
+PERSIST_INITIAL_S = 10.0
+SOURCE_INITIAL_S = 10.0
+#: After a rebalance that could not take every queue, the next one comes so soon (5.x: RebalanceService.minInterval).
+REBALANCE_RETRY_S = 1.0
+
+NameServerSource = Callable[[], Any]
+
+
+class ProducerMember(Protocol):
+    """A producer, as its instance sees it."""
+
+    group: str
+
+    def publish_topics(self) -> Iterable[str]:
+        """The topics whose routes it uses."""
+
+
+class ConsumerMember(Protocol):
+    """A consumer, as its instance sees it."""
+
+    group: str
+
+    def consumer_data(self) -> ConsumerData:
+        """Its part of the heartbeat."""
+
+    def subscribed_topics(self) -> Iterable[str]:
+        """The topics whose routes it uses."""
+
+    async def rebalance(self) -> bool:
+        """Take its share of the queues; False when some could not be taken yet."""
+
+    async def persist_offsets(self) -> None:
+        """Commit its offsets."""
+
+
+class MQClientInstance:
+    """One client id's shared part (Java: MQClientInstance, MQClientFactory)."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        client_id: str,
+        config: ClientConfig,
+        *,
+        clock: IClock,
+        remoting: IRemoting,
+        name_servers: Iterable[str],
+        source: NameServerSource | None = None,
+    ) -> None:
+        self.client_id = client_id
+        self.config = config
+        self.clock = clock
+        self.state = ServiceState.CREATE_JUST
+        self.routes = RouteTable()
+        self.tasks = Tasks(clock)
+        self.producers: dict[str, ProducerMember] = {}
+        self.consumers: dict[str, ConsumerMember] = {}
+        self.broker_versions: dict[str, int] = {}
+        self._remoting = remoting
+        self._name_servers = NameServers(remoting, tuple(name_servers))
+        self._source = source
+        self.api = MQClientAPI(remoting, self._name_servers, config)
+        self._fetching = Shared(self.tasks)
+        self._templates: dict[str, tuple[str, int]] = {}
+        self._rebalancing = False
+        self._rebalance_again = False
+        self._rebalance_retry: Any = None
+        self._jobs = self._make_jobs()
+
+    def _make_jobs(self) -> list[Periodic]:
+        clock, config = self.clock, self.config
+        jobs = [
+            Periodic(
+                clock, config.poll_name_server_interval_s, self._job(self.update_all_routes), name="client routes", initial_delay_s=ROUTE_INITIAL_S
+            ),
+            Periodic(
+                clock,
+                config.heartbeat_broker_interval_s,
+                self._job(self._heartbeat_round),
+                name="client heartbeats",
+                initial_delay_s=HEARTBEAT_INITIAL_S,
+            ),
+            Periodic(
+                clock,
+                config.persist_consumer_offset_interval_s,
+                self._job(self.persist_all_offsets),
+                name="client offsets",
+                initial_delay_s=PERSIST_INITIAL_S,
+            ),
+            Periodic(
+                clock, config.rebalance_interval_s, self.rebalance_soon, name="rebalance", initial_delay_s=config.rebalance_interval_s
+            ),
+        ]
+        if self._source is not None:
+            interval_s = config.namesrv_source_interval_s
+            jobs.append(Periodic(clock, interval_s, self._job(self._ask_source), name="name servers", initial_delay_s=SOURCE_INITIAL_S))
+        return jobs
+
+    def _job(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Deferred[None]]:
+        """Work for a Periodic that ends when everything else of this instance ends."""
+        return lambda: self.tasks.hold(work())
+
+    def now_ms(self) -> int:
+        """The time in milliseconds since the epoch."""
+        return int(self.clock.seconds() * 1000)
+
+    # Life
+
+    async def start(self) -> None:
+        """Start the jobs, once. Raises NoNameServer."""
+        if self.state is ServiceState.RUNNING:
+            return
+        self.state.check_new(f"the client {self.client_id}")
+        self.state = ServiceState.START_FAILED
+        if self._source is not None and not self._name_servers.addresses:
+            await self._ask_source()
+        if not self._name_servers.addresses:
+            raise NoNameServer("no name server is known; give namesrv_addr=\"host:9876\" or set NAMESRV_ADDR")
+        for job in self._jobs:
+            job.start()
+        self.state = ServiceState.RUNNING
+        self._log.info("the client {client_id} is started", client_id=self.client_id)
+
+    async def shutdown(self) -> None:
+        """Stop everything and close the connections. Called when the last member has left; again is harmless."""
+        if self.state is ServiceState.SHUTDOWN_ALREADY:
+            return
+        was_running = self.state is ServiceState.RUNNING
+        self.state = ServiceState.SHUTDOWN_ALREADY
+        if self._rebalance_retry is not None and self._rebalance_retry.active():
+            self._rebalance_retry.cancel()
+        self.tasks.cancel_all()
+        for job in self._jobs if was_running else ():
+            await job.stop()
+        await self._remoting.close()
+
+    def is_empty(self) -> bool:
+        """Whether no member is left."""
+        return not self.producers and not self.consumers
+
+    async def _ask_source(self) -> None:
+        if self._source is None:
+            return
+        text = await maybeDeferred(self._source)
+        self._name_servers.update([part.strip() for part in (text or "").split(";") if part.strip()])
+
+    # Routes
+
+    @property
+    def name_servers(self) -> tuple[str, ...]:
+        """The name servers in use."""
+        return self._name_servers.addresses
+
+    async def update_all_routes(self) -> None:
+        """Look at the routes of every topic in use (Java: updateTopicRouteInfoFromNameServer without argument)."""
+        topics: set[str] = set()
+        for consumer in self.consumers.values():
+            topics.update(consumer.subscribed_topics())
+        for producer in self.producers.values():
+            topics.update(producer.publish_topics())
+        await all_of(self.update_route(topic) for topic in sorted(topics))
+
+    async def update_route(self, topic: str) -> bool:
+        """Ask for the route of a topic; whether one is known now. Failures are logged and leave what was known."""
+        try:
+            await self._fetching.run(topic, lambda: self._fetch_route(topic))
+        except EXPECTED_ERRORS as error:
+            self._log.warn("the route of {topic} could not be had: {error}", topic=topic, error=error)
+        return self.routes.publish_info(topic) is not None
+
+    async def _fetch_route(self, topic: str) -> None:
+        route = await self._name_servers.route(topic, self.config.mq_client_api_timeout_s)
+        if route is None and topic in self._templates:
+            template, queue_count = self._templates[topic]
+            template_route = await self._name_servers.route(template, self.config.mq_client_api_timeout_s)
+            route = None if template_route is None else limited_to(template_route, queue_count)
+        if route is not None and route.queue_datas and self.routes.update(topic, route):
+            self._log.debug("the route of {topic} changed", topic=topic)
+            if any(topic in consumer.subscribed_topics() for consumer in self.consumers.values()):
+                self.rebalance_soon()
+
+    async def publish_info(self, topic: str, template: str, queue_count: int) -> PublishInfo:
+        """Where messages of a topic go. An unknown topic goes where its `template` is, and is created there by its first message.
+
+        Raises NoRoute, NoNameServer, BrokerRefused, or one of TRANSPORT_ERRORS.
+        """
+        info = self.routes.publish_info(topic)
+        if info is None or not info.queues:
+            self._templates[topic] = (template, queue_count)
+            await self._fetching.run(topic, lambda: self._fetch_route(topic))
+            info = self.routes.publish_info(topic)
+        if info is None or not info.queues:
+            raise NoRoute(
+                f"no name server knows a broker for the topic {topic}; create the topic, or allow the brokers to create it "
+                f"(autoCreateTopicEnable), and look whether the brokers are registered at {';'.join(self.name_servers)}"
+            )
+        return info
+
+    async def broker_address(self, queue_topic: str, broker_name: str) -> str:
+        """The address of a broker's master; asks for the route of `queue_topic` when it is not known. Raises NoRoute."""
+        address = self.routes.master_of(broker_name)
+        if address is None:
+            await self.update_route(queue_topic)
+            address = self.routes.master_of(broker_name)
+        if address is None:
+            raise NoRoute(f"the broker {broker_name} has no master in the routes; is it running and registered?")
+        return address
+
+    async def broker_to_read(self, queue_topic: str, broker_name: str, broker_id: int = MASTER_ID) -> tuple[str, bool]:
+        """(address, whether it is a slave's) of a broker of that name, of that id if there is one. Raises NoRoute."""
+        found = self.routes.address_of(broker_name, broker_id)
+        if found is None:
+            await self.update_route(queue_topic)
+            found = self.routes.address_of(broker_name, broker_id)
+        if found is None:
+            raise NoRoute(f"the broker {broker_name} has no address in the routes; is it running and registered?")
+        return found
+
+    # Members and heartbeats
+
+    def add_producer(self, producer: ProducerMember) -> None:
+        """Take a producer in. Raises ClientError when its group has one here already."""
+        self._add(self.producers, producer, "producer")
+
+    def add_consumer(self, consumer: ConsumerMember) -> None:
+        """Take a consumer in. Raises ClientError when its group has one here already."""
+        self._add(self.consumers, consumer, "consumer")
+
+    def _add(self, members: dict[str, Any], member: Any, kind: str) -> None:
+        if member.group in members:
+            raise ClientError(
+                f"the {kind} group {member.group} is in use by another {kind} of the client {self.client_id}; "
+                "give one of them another group or another instance_name"
+            )
+        members[member.group] = member
+
+    def _heartbeat_data(self) -> HeartbeatData:
+        return HeartbeatData(
+            client_id=self.client_id,
+            producer_data_set=tuple(ProducerData(group) for group in sorted(self.producers)),
+            consumer_data_set=tuple(consumer.consumer_data() for _, consumer in sorted(self.consumers.items())),
+        )
+
+    async def heartbeat_all(self) -> None:
+        """Tell the brokers who is here: all of them, or the masters when there are only producers."""
+        if self.is_empty():
+            return
+        data = self._heartbeat_data()
+        wanted = [
+            (name, address) for name, broker_id, address in self.routes.brokers() if self.consumers or broker_id == MASTER_ID
+        ]
+        await all_of(self._heartbeat_one(name, address, data) for name, address in wanted)
+
+    async def _heartbeat_one(self, broker_name: str, address: str, data: HeartbeatData) -> None:
+        try:
+            self.broker_versions[address] = await self.api.heartbeat(address, data)
+        except EXPECTED_ERRORS as error:
+            self._log.warn(
+                "the heartbeat to {broker_name} at {address} failed: {error}",
+                broker_name=broker_name,
+                address=address,
+                error=error,
+            )
+
+    async def _heartbeat_round(self) -> None:
+        for address in self.routes.clean_offline():
+            self.broker_versions.pop(address, None)
+        await self.heartbeat_all()
+
+    async def unregister(self, producer_group: str | None, consumer_group: str | None) -> None:
+        """Tell every broker that a member leaves."""
+        addresses = {address for _, _, address in self.routes.brokers()}
+        outcomes = await all_of(
+            self.api.unregister(address, self.client_id, producer_group, consumer_group) for address in sorted(addresses)
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                outcome.trap(CancelledError, *EXPECTED_ERRORS)
+                self._log.debug("leaving a broker failed: {error}", error=outcome.value)
+
+    async def consumer_ids(self, topic: str, group: str) -> list[str]:
+        """The members of a group, as the first broker of the topic that answers knows them. Raises NoRoute, or its last error."""
+        names = self.routes.broker_names_of(topic)
+        error: Exception = NoRoute(f"no broker is known that has the topic {topic}")
+        for name in names:
+            found = self.routes.address_of(name)
+            if found is None:
+                continue
+            try:
+                return await self.api.consumer_ids(found[0], group)
+            except (BrokerRefused, *TRANSPORT_ERRORS) as refusal:
+                error = refusal
+        raise error
+
+    # Offsets and rebalance
+
+    async def persist_all_offsets(self) -> None:
+        """Commit the offsets of every consumer."""
+        await all_of(consumer.persist_offsets() for consumer in list(self.consumers.values()))
+
+    def rebalance_soon(self) -> None:
+        """Rebalance all consumers now, or once more when a rebalance is under way."""
+        if self.state is not ServiceState.RUNNING:
+            return
+        self._rebalance_again = True
+        if not self._rebalancing:
+            self._rebalancing = True
+            self.tasks.spawn(self._rebalance_rounds(), "rebalance")
+
+    async def _rebalance_rounds(self) -> None:
+        try:
+            balanced = True
+            while self._rebalance_again:
+                self._rebalance_again = False
+                outcomes = await all_of(consumer.rebalance() for consumer in list(self.consumers.values()))
+                balanced = True
+                for outcome in outcomes:
+                    if isinstance(outcome, Failure):
+                        self._log.failure("rebalance", outcome)
+                    balanced = balanced and outcome is True
+        finally:
+            self._rebalancing = False
+        if not balanced and (self._rebalance_retry is None or not self._rebalance_retry.active()):
+            self._rebalance_retry = self.clock.callLater(REBALANCE_RETRY_S, self.rebalance_soon)
+
+
+class InstanceRegistry:
+    """The instances of this process by client id; empty when every member is shut down (Java: MQClientManager)."""
+
+    def __init__(self) -> None:
+        self._instances: dict[str, MQClientInstance] = {}
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._instances)
+
+    def unique_number(self) -> int:
+        """A number that no other client of this process was given."""
+        return next(self._numbers)
+
+    def get_or_make(self, client_id: str, make: Callable[[], MQClientInstance]) -> MQClientInstance:
+        """The instance of that id."""
+        if client_id not in self._instances:
+            self._instances[client_id] = make()
+        return self._instances[client_id]
+
+    async def release(self, instance: MQClientInstance) -> None:
+        """Shut the instance down and forget it, if it has no member any more."""
+        if instance.is_empty():
+            if self._instances.get(instance.client_id) is instance:
+                del self._instances[instance.client_id]
+            await instance.shutdown()
+
+
+#: The one table of the process.
+REGISTRY = InstanceRegistry()

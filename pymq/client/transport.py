@@ -1,0 +1,43 @@
+# Tests: tests/client/test_transport.py
+"""How a client reaches servers: what it asks of the remoting layer, and how that can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout, TooManyRequests
+from pymq.interfaces import IProcessorTable
+from pymq.remoting.client import RemotingClient, connect_by
+from pymq.remoting.dispatcher import Dispatcher
+from pymq.wire.command import RemotingCommand
+
+#: What a request can fail with that never got an answer.
+TRANSPORT_ERRORS = (ConnectFailed, ConnectionClosed, RequestTimeout, TooManyRequests)
+
+
+class IRemoting(Protocol):
+    """What the client asks of `pymq.remoting.client.RemotingClient`."""
+
+    def request(self, address: str, command: RemotingCommand, timeout_s: float) -> Deferred[RemotingCommand]:
+        """Send a request over the connection to `address`, opened when needed; the answer."""
+
+    def oneway(self, address: str, command: RemotingCommand) -> Deferred[None]:
+        """Send a request that gets no answer; fires when it is written."""
+
+    def close(self) -> Deferred[None]:
+        """Close every connection."""
+
+    def sweep_idle(self) -> None:
+        """Close connections that moved no byte for long; called every SWEEP_INTERVAL_S."""
+
+
+def connect_remoting(reactor: Any, processors: IProcessorTable) -> IRemoting:
+    """A RemotingClient over `reactor`, whose servers' requests go to `processors`."""
+    return RemotingClient(clock=reactor, connect=connect_by(reactor), dispatcher=Dispatcher(processors))
+
+
+#: Makes the remoting of a client from its reactor and the table of processors for what brokers ask of it.
+RemotingMaker = Callable[[Any, IProcessorTable], IRemoting]

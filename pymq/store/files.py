@@ -1,0 +1,205 @@
+# Tests: tests/store/test_files.py
+"""The real disk behind `IFiles`: the only place in pymq where files are opened and synced.
+
+A file opens itself at its first use, so a store of thousands of files starts with none open. It is read through one shared mapping
+and written either through it or by `write_at`; on Linux both are the same page cache and see each other at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import stat
+from collections.abc import Callable
+
+from zope.interface import implementer
+
+from pymq.errors import StoreLocked
+from pymq.interfaces import IFile, IFiles
+
+_LOCK_TEXT = b"lock"
+_TEMPORARY_SUFFIX = ".new"
+
+
+def physical_memory_bytes() -> int:
+    """The machine's memory, which decides what counts as "in memory" for readers that are behind."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@implementer(IFile)
+class DiskFile:
+    """One file of fixed size on the real disk."""
+
+    def __init__(self, path: str, full_path: str, size_bytes: int) -> None:
+        self.path = path
+        self.size_bytes = size_bytes
+        self._full_path = full_path
+        self._descriptor = -1
+        self._mapping: mmap.mmap | None = None
+        self._view: memoryview | None = None
+
+    def write_at(self, position: int, data: bytes) -> None:
+        """Write all of `data`. Raises OSError, also when it would pass the end of the file."""
+        if position + len(data) > self.size_bytes:
+            raise OSError(errno.EFBIG, "write beyond the end of the file", self.path)
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._full_path, os.O_RDWR | os.O_CLOEXEC)
+        written = os.pwrite(self._descriptor, data, position)
+        while written < len(data):
+            more = os.pwrite(self._descriptor, memoryview(data)[written:], position + written)
+            if more == 0:
+                raise OSError(errno.EIO, "the disk takes no more bytes", self.path)
+            written += more
+
+    def view(self) -> memoryview:
+        """A writable memoryview of the whole file, the same one at each call."""
+        if self._view is None:
+            descriptor = os.open(self._full_path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._mapping = mmap.mmap(descriptor, self.size_bytes)
+            finally:
+                os.close(descriptor)
+            self._view = memoryview(self._mapping)
+        return self._view
+
+    def sync(self) -> None:
+        """Make the content durable, whichever way it was written. Raises OSError."""
+        if self._descriptor >= 0:
+            os.fdatasync(self._descriptor)
+        elif self._mapping is not None:
+            self._mapping.flush()
+
+    def close(self) -> None:
+        """Give the descriptor and the mapping back; the mapping stays as long as somebody holds a view of it."""
+        descriptor, self._descriptor = self._descriptor, -1
+        self._mapping = self._view = None
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@implementer(IFiles)
+class DiskFiles:
+    """A folder of the real disk. It is made at the first use that needs it."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.abspath(os.path.expanduser(root))
+
+    @property
+    def root(self) -> str:
+        """The absolute path of the folder, for messages to people."""
+        return self._root
+
+    def _full(self, path: str) -> str:
+        return os.path.join(self._root, path) if path else self._root
+
+    def list(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; an empty list when there is no such folder."""
+        try:
+            return sorted(os.listdir(self._full(folder)))
+        except FileNotFoundError:
+            return []
+
+    def is_folder(self, path: str) -> bool:
+        """Whether the path is a folder."""
+        return os.path.isdir(self._full(path))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder of that name."""
+        return os.path.lexists(self._full(path))
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        return os.stat(self._full(path)).st_size
+
+    def modified_ms(self, path: str) -> int:
+        """When the file was last written, in milliseconds since the epoch."""
+        return os.stat(self._full(path)).st_mtime_ns // 1_000_000
+
+    def create(self, path: str, size_bytes: int) -> DiskFile:
+        """A new sparse file of that size. Raises FileExistsError."""
+        full = self._full(path)
+        self._make_folder(os.path.dirname(full))
+        descriptor = os.open(full, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            os.ftruncate(descriptor, size_bytes)
+        finally:
+            os.close(descriptor)
+        return DiskFile(path, full, size_bytes)
+
+    def open(self, path: str) -> DiskFile:
+        """An existing file. Raises FileNotFoundError, also for a folder."""
+        full = self._full(path)
+        status = os.stat(full)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "not a regular file", full)
+        return DiskFile(path, full, status.st_size)
+
+    def delete(self, path: str) -> None:
+        """Remove a file, or an empty folder. Nothing happens when it is not there."""
+        full = self._full(path)
+        try:
+            os.rmdir(full) if os.path.isdir(full) and not os.path.islink(full) else os.unlink(full)
+        except FileNotFoundError:
+            return
+
+    def read_bytes(self, path: str) -> bytes:
+        """The whole of a small file. Raises FileNotFoundError."""
+        with open(self._full(path), "rb") as file:
+            return file.read()
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Put a small file in place atomically and durably."""
+        full = self._full(path)
+        folder = os.path.dirname(full)
+        self._make_folder(folder)
+        temporary = full + _TEMPORARY_SUFFIX
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, full)
+        _sync_folder(folder)
+
+    def sync_folder(self, folder: str) -> None:
+        """Make creations and deletions in a folder durable."""
+        _sync_folder(self._full(folder))
+
+    def lock(self, path: str) -> Callable[[], None]:
+        """Take the lock that a Java broker takes too: POSIX, byte 0, not waiting. Raises StoreLocked."""
+        full = self._full(path)
+        self._make_folder(os.path.dirname(full))
+        descriptor = os.open(full, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0, 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise StoreLocked(f"{full} is locked: another broker, ours or a Java one, uses this store") from error
+        os.pwrite(descriptor, _LOCK_TEXT, 0)
+        os.fsync(descriptor)
+        return lambda: os.close(descriptor)
+
+    def space(self) -> tuple[int, int]:
+        """(used bytes, usable bytes) of the disk; Java reckons the same way, without what is reserved for root."""
+        self._make_folder(self._root)
+        status = os.statvfs(self._root)
+        return (status.f_blocks - status.f_bfree) * status.f_frsize, status.f_bavail * status.f_frsize
+
+    def _make_folder(self, full: str) -> None:
+        """Make a folder and those above it, and make their names durable."""
+        missing = []
+        while not os.path.isdir(full):
+            missing.append(full)
+            full = os.path.dirname(full)
+        for folder in reversed(missing):
+            os.makedirs(folder, exist_ok=True)
+            _sync_folder(os.path.dirname(folder))
+
+
+def _sync_folder(full: str) -> None:
+    descriptor = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

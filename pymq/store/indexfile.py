@@ -1,0 +1,186 @@
+# Tests: tests/store/test_indexfile.py
+"""One file of the key index: a hash table of fixed size (store.md section 4; Java: IndexFile, IndexHeader).
+
+    header (40 bytes) | slots, 4 bytes each: the newest entry of that hash, 0 for none | entries, 20 bytes each, entry 0 unused
+
+Entries are appended, each naming the one before it in its slot's chain. A slot or link that points at or beyond the header's count
+leads nowhere, so entries count only once the header says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+
+from construct import Int32sb, Int64sb, Struct
+
+from pymq.interfaces import IFile
+from pymq.layout import fixed_head
+from pymq.store.keyhash import index_hash, topic_seed
+
+__all__ = ["INDEX_ENTRY", "INDEX_HEADER", "INDEX_SLOT", "IndexFile", "IndexRow", "file_size"]
+
+INDEX_HEADER = Struct(
+    "begin_ms" / Int64sb,
+    "end_ms" / Int64sb,
+    "begin_offset" / Int64sb,
+    "end_offset" / Int64sb,
+    "used_slots" / Int32sb,
+    "index_count" / Int32sb,
+)
+INDEX_SLOT = Struct("newest" / Int32sb)
+INDEX_ENTRY = Struct("key_hash" / Int32sb, "log_offset" / Int64sb, "seconds" / Int32sb, "previous" / Int32sb)
+
+_HEADER = fixed_head(INDEX_HEADER)
+_SLOT = fixed_head(INDEX_SLOT)
+_ENTRY = fixed_head(INDEX_ENTRY)
+_SECONDS_MAX = 2**31 - 1
+_PAGE_BYTES = 4096
+
+#: (topic, index keys, log offset, store timestamp in ms): one message to be found by its keys.
+IndexRow = tuple[str, Sequence[str], int, int]
+
+
+def file_size(slots: int, entries: int) -> int:
+    """Bytes of a file with so many slots and entries."""
+    return _HEADER.size_bytes + slots * _SLOT.size_bytes + entries * _ENTRY.size_bytes
+
+
+class IndexFile:
+    """One file of the index. `index_count` is the number of the next entry and starts at 1, as in Java."""
+
+    def __init__(self, file: IFile, slots: int, entries: int) -> None:
+        self.file = file
+        self._view: memoryview = file.view()
+        self._slots = slots
+        self._entries = entries
+        self._entries_at = _HEADER.size_bytes + slots * _SLOT.size_bytes
+        self.synced = False
+        fields = _HEADER.unpack_from(self._view)
+        self.begin_ms, self.end_ms, self.begin_offset, self.end_offset, self.used_slots, self.index_count = fields
+        self.index_count = min(max(1, self.index_count), entries)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next key needs another file."""
+        return self.index_count >= self._entries
+
+    def preset(self, end_offset: int, end_ms: int) -> None:
+        """What Java writes into the header of a new file that follows a full one: the full one's end, as begin and end."""
+        self.begin_ms = self.end_ms = end_ms
+        self.begin_offset = self.end_offset = end_offset
+        self._write_header()
+
+    def put(self, rows: Sequence[IndexRow], at: int, key_at: int) -> tuple[int, int]:
+        """Append the keys of `rows` from key `key_at` of row `at` until the file is full; the row and key to go on with.
+
+        The header is written once, after the entries, so that a process killed in here leaves entries that do not count.
+        """
+        view, slots, limit, entries_at = self._view, self._slots, self._entries, self._entries_at
+        count, used, begin_ms = self.index_count, self.used_slots, self.begin_ms
+        end_offset, entry_at = self.end_offset, entries_at + count * 20
+        read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into
+        for at in range(at, len(rows)):
+            topic, keys, log_offset, store_ms = rows[at]
+            if log_offset < end_offset:
+                continue  # dispatched again: the file knows it
+            seed, first = topic_seed(topic), count - key_at
+            seconds = (store_ms - begin_ms) // 1000 if 0 < begin_ms < store_ms else 0
+            if seconds > _SECONDS_MAX:
+                seconds = _SECONDS_MAX
+            for key in keys[key_at:] if key_at else keys:
+                if count >= limit:
+                    self.index_count, self.used_slots = count, used
+                    self._write_header()
+                    return at, count - first
+                key_hash = index_hash(seed, key)
+                slot_at = 40 + key_hash % slots * 4
+                (previous,) = read_slot(view, slot_at)
+                if previous <= 0 or previous > count:
+                    previous = 0
+                    used += 1
+                write_entry(view, entry_at, key_hash, log_offset, seconds, previous)
+                write_slot(view, slot_at, count)
+                if count == 1:
+                    self.begin_offset = log_offset
+                    self.begin_ms = begin_ms = store_ms
+                    seconds = 0
+                count += 1
+                entry_at += 20
+                self.end_offset = end_offset = log_offset
+                self.end_ms = store_ms
+            key_at = 0
+        self.index_count, self.used_slots = count, used
+        self._write_header()
+        return len(rows), 0
+
+    def _write_header(self) -> None:
+        self.synced = False
+        _HEADER.pack_into(
+            self._view, 0, self.begin_ms, self.end_ms, self.begin_offset, self.end_offset, self.used_slots, self.index_count
+        )
+
+    def overlaps(self, begin_ms: int, end_ms: int) -> bool:
+        """Whether the file may hold something stored from `begin_ms` to `end_ms`."""
+        return begin_ms <= self.end_ms and end_ms >= self.begin_ms
+
+    def chain(self, key_hash: int) -> Iterator[tuple[int, int]]:
+        """(log offset, time in ms) of the entries with that hash, newest first; ends at a broken link, so it ends."""
+        (number,) = _SLOT.unpack_from(self._view, _HEADER.size_bytes + key_hash % self._slots * _SLOT.size_bytes)
+        above = self.index_count
+        while 0 < number < above:
+            stored_hash, log_offset, seconds, previous = self._entry(number)
+            if seconds < 0:
+                return
+            if stored_hash == key_hash:
+                yield log_offset, self.begin_ms + seconds * 1000
+            above, number = number, previous
+
+    def _entry(self, number: int) -> tuple[int, int, int, int]:
+        fields: tuple[int, int, int, int] = _ENTRY.unpack_from(self._view, self._entries_at + number * _ENTRY.size_bytes)
+        return fields
+
+    def count_before(self, log_end: int | None, time_ms: int | None) -> int:
+        """The number of the first entry at or beyond `log_end`, or that may have been stored at `time_ms` or later."""
+        offset_limit = 2**63 if log_end is None else log_end
+        seconds_limit = 2**31 if time_ms is None else (time_ms - 999 - self.begin_ms) / 1000
+        entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + self.index_count * _ENTRY.size_bytes]
+        for number, (_, log_offset, seconds, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
+            if log_offset >= offset_limit or seconds >= seconds_limit:
+                return number
+        return self.index_count
+
+    def cut(self, count: int) -> None:
+        """Keep the entries below number `count` and make slots and header fit them, whatever state a crash left those in."""
+        slots = array("i", bytes(self._slots * 4))
+        entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + count * _ENTRY.size_bytes]
+        for number, (key_hash, _, _, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
+            slots[key_hash % self._slots] = number
+        self.used_slots = self._slots - slots.count(0)
+        if sys.byteorder == "little":
+            slots.byteswap()
+        wanted = slots.tobytes()
+        for at in range(0, len(wanted), _PAGE_BYTES):
+            page, start = wanted[at : at + _PAGE_BYTES], _HEADER.size_bytes + at
+            if self._view[start : start + len(page)].tobytes() != page:
+                self._view[start : start + len(page)] = page
+        if count < self.index_count:
+            last = self._entry(count - 1)
+            self.end_offset, self.end_ms = last[1], self.begin_ms + last[2] * 1000 + 999
+        self.index_count = count
+        self._write_header()
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.file.close()
+
+    def sync(self) -> None:
+        """Make the file durable, if anything was written since the last time. Raises OSError."""
+        if not self.synced:
+            self.synced = True
+            try:
+                self.file.sync()
+            except OSError:
+                self.synced = False
+                raise

@@ -1,0 +1,65 @@
+"""What must be true of what a receiver saw."""
+from collections import defaultdict
+
+
+def seq_of(event):
+    """The number in a body's prefix `P:00000042:`."""
+    return int(event["body_prefix"].split(":")[1])
+
+
+def none_lost(received, count, prefix="P"):
+    """Each of `count` messages came, and nothing else did."""
+    assert {event["body_prefix"].split(":")[0] for event in received} <= {prefix}, "foreign messages"
+    seen = {seq_of(event) for event in received}
+    missing = set(range(count)) - seen
+    assert not missing, f"{len(missing)} lost, such as {sorted(missing)[:10]}"
+    assert not seen - set(range(count)), f"unknown: {sorted(seen - set(range(count)))[:10]}"
+
+
+def by_queue(received):
+    """The messages of each queue, in the order of their offsets, each offset once."""
+    queues = defaultdict(dict)
+    for event in received:
+        known = queues[event["queueId"]].setdefault(event["queueOffset"], event["body_prefix"])
+        assert known == event["body_prefix"], f"two messages at queue {event['queueId']} offset {event['queueOffset']}"
+    return {queue: [table[offset] for offset in sorted(table)] for queue, table in queues.items()}
+
+
+def dense(received, first=0):
+    """The offsets of each queue have no holes and start at `first`."""
+    offsets = defaultdict(set)
+    for event in received:
+        offsets[event["queueId"]].add(event["queueOffset"])
+    for queue, seen in offsets.items():
+        assert seen == set(range(first, first + len(seen))), f"queue {queue}: {len(seen)} offsets up to {max(seen)}"
+
+
+def order_kept(received):
+    """In each queue the sender's numbers ascend with the offsets."""
+    for queue, prefixes in by_queue(received).items():
+        assert prefixes == sorted(prefixes), f"queue {queue} is out of order"
+
+
+def delivered_in_order(received):
+    """The receiver was given each queue's messages in ascending order of offset, each once."""
+    last = {}
+    for event in received:
+        queue, offset = event["queueId"], event["queueOffset"]
+        assert offset > last.get(queue, -1), f"queue {queue}: offset {offset} after {last[queue]}"
+        last[queue] = offset
+
+
+def whole(received, count, prefix="P"):
+    """None lost, none foreign, no holes, order kept."""
+    none_lost(received, count, prefix)
+    dense(received)
+    order_kept(received)
+
+
+def acked_are_there(sent, received):
+    """Each message that the broker accepted is at the place it named."""
+    places = {(event["queueId"], event["queueOffset"]): event["body_prefix"] for event in received}
+    for event in sent:
+        if event["queueId"] is not None:
+            found = places.get((event["queueId"], event["queueOffset"]))
+            assert found and int(found.split(":")[1]) == event["seq"], f"{event} is {found}"

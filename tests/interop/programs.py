@@ -1,0 +1,159 @@
+"""The client programs of all families behind one face: start one, wait for its events, end it.
+
+What each family can do. Where a cell is empty the client has no such thing, or not in a form a program can use:
+
+| family | send modes                                | receive                                    |
+|--------|-------------------------------------------|--------------------------------------------|
+| java   | sync async oneway batch ordered queue     | push orderly broadcast pull litepull tag   |
+| node   | sync async (no batch, order or one-way)   | push broadcast tag                         |
+| cpp    | sync async oneway ordered (its batch is   | push orderly broadcast pull tag; always    |
+|        | stored as one message by Apache too)      | from the first offset; never says `assigned` |
+| python | all                                       | all                                        |
+
+Only the Java program has createTopic, view, query and minmax. The C++ client does not tell the queue of a sent message,
+and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead of JSON.
+Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from . import toolchain
+from .processes import Child, WorkFolder
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+START_S = 30
+JVM_TERMINATED = 128 + signal.SIGTERM  # what a JVM ends with, however well its shutdown hooks did
+
+
+def _java(version, serialization):
+    def command(home, arguments):
+        options = [f"-Duser.home={home}", f"-Drocketmq.client.logRoot={home}/logs",
+                   "-Drocketmq.client.logLevel=WARN", f"-Drocketmq.serialize.type={serialization}"]
+        return toolchain.java_command(version, options, "ClientProgram", *arguments), {}
+    return command
+
+
+def _node(home, arguments):
+    modules = toolchain.node_modules()
+    return [toolchain.need_tool("node", "nodejs"), HERE / "node" / "client_program.js", *arguments], {"NODE_PATH": modules}
+
+
+def _cpp(home, arguments):
+    return [toolchain.cpp_python(), HERE / "cpp" / "client_program.py", *arguments], {}
+
+
+def _python(home, arguments):
+    program = HERE / "python" / "client_program.py"
+    return [sys.executable, program, *arguments], {"PYTHONPATH": ROOT, "PYTHONUNBUFFERED": "1"}
+
+
+FAMILIES = {
+    **{f"java-{version}": _java(version, "JSON") for version in toolchain.CLIENT_VERSIONS},
+    **{f"java-{version}+rocketmq": _java(version, "ROCKETMQ") for version in toolchain.CLIENT_VERSIONS},
+    "node": _node,
+    "cpp": _cpp,
+    "python": _python,
+}
+FOREIGN = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "cpp")
+
+
+class Program:
+    """One run of a family's client program."""
+
+    def __init__(self, family, command, **flags):
+        self.family, self.events = family, []
+        self._work = WorkFolder(f"pymq-{family.replace('+', '-')}-")
+        arguments = [command, *words(flags)]
+        argv, extra = FAMILIES[family](self._work.path, arguments)
+        environment = {**os.environ, "HOME": str(self._work.path), **{key: str(value) for key, value in extra.items()}}
+        self.child = Child(argv, self._work.path, environment, subprocess.PIPE, self._line)
+
+    def _line(self, line):
+        if line.startswith("{"):
+            try:
+                self.events.append(json.loads(line))
+            except ValueError:
+                pass  # cut off by a kill in the middle of a line
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_reason):
+        self.close()
+
+    def of(self, event):
+        """All events of one kind so far."""
+        return [found for found in list(self.events) if found["event"] == event]
+
+    def wait_event(self, event, count=1, timeout_s=START_S):
+        """Wait for so many events of a kind; gives them."""
+        def enough():
+            found = self.of(event)
+            return found if len(found) >= count else None
+        return self.child.wait_for(enough, timeout_s, f"{count} x {event} of {self.family}")
+
+    def wait_queues(self, count, timeout_s=60):
+        """Wait until the receiver has exactly so many queues (Java, node, python)."""
+        def assigned():
+            found = self.of("assigned")
+            return found and found[-1]["queues"] == count
+        self.child.wait_for(assigned, timeout_s, f"{count} queues for {self.family}")
+
+    def finish(self, timeout_s=120, good=(0,)):
+        """Wait for the program's own end; gives the final event, having checked that nothing was wrong."""
+        code = self.child.wait(timeout_s)
+        done = self.of("done")
+        assert code in good and done, (
+            f"{self.family} ended with {code}: {self.of('error')}{self.of('failed')[:3]}\n{self.child.tail()}")
+        assert not self.of("corrupt"), self.of("corrupt")[:3]
+        return done[-1]
+
+    def stop(self, timeout_s=30):
+        """SIGTERM, and then as `finish`."""
+        self.child.signal(signal.SIGTERM)
+        return self.finish(timeout_s, good=(0, JVM_TERMINATED))
+
+    def kill(self):
+        """SIGKILL."""
+        self.child.kill()
+
+    def close(self):
+        """Kill what is left and remove its folder."""
+        self.child.kill()
+        self._work.remove()
+
+
+def words(flags):
+    """Keyword arguments as command line words: `timeout_s=3` is `--timeout-s 3`, `quiet=True` is `--quiet`."""
+    result = []
+    for key, value in flags.items():
+        name = "--" + key.rstrip("_").replace("_", "-")
+        if value is True:
+            result.append(name)
+        elif value is not None and value is not False:
+            result += [name, str(value)]
+    return result
+
+
+def run(family, command, end_s=120, **flags):
+    """Run a program to its end and give it, closed, with its events."""
+    with Program(family, command, **flags) as program:
+        program.finish(end_s)
+        return program
+
+
+def send(family, server, topic, count, **flags):
+    """Send messages to a server and give the program with its `sent` events."""
+    flags = {"group": f"PG-{topic}", "size": 1024, **flags}
+    return run(family, "send", namesrv=server.namesrv, topic=topic, count=count, **flags)
+
+
+def receive(family, server, topic, count, **flags):
+    """Receive so many distinct messages and give the program with its `received` events."""
+    flags = {"group": f"CG-{topic}", "size": 1024, "timeout_s": 120, **flags}
+    return run(family, "receive", end_s=flags["timeout_s"] + 30, namesrv=server.namesrv, topic=topic, expect=count, **flags)
