@@ -27,13 +27,15 @@ from .processes import Child, WorkFolder
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 START_S = 30
+# A first look at the queues that comes too early is otherwise repeated only after 20 s.
+REBALANCE = "-Drocketmq.client.rebalance.waitInterval=2000"
 JVM_TERMINATED = 128 + signal.SIGTERM  # what a JVM ends with, however well its shutdown hooks did
 
 
 def _java(version, serialization):
     def command(home, arguments):
         options = [f"-Duser.home={home}", f"-Drocketmq.client.logRoot={home}/logs",
-                   "-Drocketmq.client.logLevel=WARN", f"-Drocketmq.serialize.type={serialization}"]
+                   "-Drocketmq.client.logLevel=WARN", REBALANCE, f"-Drocketmq.serialize.type={serialization}"]
         return toolchain.java_command(version, options, "ClientProgram", *arguments), {}
     return command
 
