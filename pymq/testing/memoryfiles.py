@@ -53,7 +53,7 @@ class MemoryFile:
         self._disk.enter("write_at", self.path)
         octets = bytes(data)
         if position < 0 or position + len(octets) > self.size_bytes:
-            raise ValueError(f"{len(octets)} bytes at {position} are beyond {self.path} of {self.size_bytes} bytes")
+            raise OSError(errno.EFBIG, "write beyond the end of the file", self.path)
         fitting = self._disk.take_space(self._node, position, len(octets))
         self._node.write(position, octets[:fitting])
         self._disk.journal.append(Write(self._node, position, octets[:fitting]))
