@@ -49,7 +49,7 @@ class ConsumerOffsetManager:
         """Remember the next offset that the group will consume; lower than before is allowed, resets need that.
 
         A negative offset is no offset (ali-ons sends -1 for "none yet", remoting.md 8.4): it is counted and changes nothing, nor
-        does a commit beyond the bounds. Returns whether the offset was taken.
+        does a commit beyond the bounds or for a name that no topic has. Returns whether the offset was taken.
         """
         if offset < 0 or queue_id < 0:
             self.negative_count += 1
@@ -57,7 +57,7 @@ class ConsumerOffsetManager:
         key = f"{topic}@{group}"
         queues = self._table.get(key)
         if queues is None:
-            if len(self._table) >= OFFSET_PAIRS_MAX:
+            if len(self._table) >= OFFSET_PAIRS_MAX or "@" in topic:
                 return self._refuse(key, queue_id)
             queues = self._table[key] = {}
         if queues.get(queue_id) != offset:
@@ -71,7 +71,9 @@ class ConsumerOffsetManager:
         self.refused_count += 1
         if self.refused_count == 1:
             self.log.warn(
-                "no room for the offset of {key} queue {queue_id}: the bounds of offsets are reached", key=key, queue_id=queue_id
+                "the offset of {key} queue {queue_id} is not kept: the table is full, or no topic has that name",
+                key=key,
+                queue_id=queue_id,
             )
         return False
 
