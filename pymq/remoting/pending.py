@@ -81,12 +81,15 @@ class PendingRequests:
         while opaque in questions:
             opaque = opaque + 1 if opaque < _OPAQUE_MAX else 0
         self._next_opaque = opaque + 1 if opaque < _OPAQUE_MAX else 0
-        answer: Deferred[RemotingCommand] = Deferred(lambda _: questions.pop(opaque, None))
+        answer: Deferred[RemotingCommand] = Deferred(lambda _: self._give_up(opaque))
         deadline = self._clock.seconds() + timeout_s
         questions[opaque] = _Question(answer, code, deadline, timeout_s)
         if self._sweep_call is None or deadline < self._sweep_at:
             self._sweep_later(deadline)
         return opaque, answer
+
+    def _give_up(self, opaque: int) -> None:
+        self._open.pop(opaque, None)
 
     def answered(self, response: RemotingCommand) -> bool:
         """Give an answer to whom it is due; False when nobody waits for it."""

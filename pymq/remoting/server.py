@@ -120,14 +120,11 @@ class RemotingServerFactory(ServerFactory):
         self._is_closing = True
         if not self.channels:
             return succeed(None)
-        if self._give_up_call is not None:
-            self._all_gone.append(again := Deferred())
-            return again
         gone: Deferred[None] = Deferred()
         self._all_gone.append(gone)
         for channel in list(self.channels):
             channel.close("closed: the server stops")
-        if self.channels:
+        if self.channels and self._give_up_call is None:
             self._give_up_call = self._clock.callLater(CLOSE_WAIT_S, self._abort_all)
         return gone
 
