@@ -1,7 +1,7 @@
 # Tests: tests/store/test_checkpoint.py
 """How far each kind of file was durable, as times of messages (store.md 5.1; Java: StoreCheckpoint).
 
-    physic_ms (8) | logics_ms (8) | index_ms (8) | what 5.x keeps (16) | zeros, to 4096 bytes
+Layout: physic_ms (8) | logics_ms (8) | index_ms (8) | what 5.x keeps (16) | zeros, to 4096 bytes
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from construct import Int64sb, Struct
 from pymq.interfaces import IFile, IFiles
 from pymq.layout import fixed_head
 
-__all__ = ["CHECKPOINT", "CHECKPOINT_SIZE_BYTES", "Checkpoint", "MARGIN_MS"]
+__all__ = ["CHECKPOINT", "CHECKPOINT_SIZE_BYTES", "MARGIN_MS", "Checkpoint"]
 
 CHECKPOINT = Struct("physic_ms" / Int64sb, "logics_ms" / Int64sb, "index_ms" / Int64sb)
 CHECKPOINT_SIZE_BYTES = 4096

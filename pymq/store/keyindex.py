@@ -157,9 +157,7 @@ class KeyIndex:
         if self._row:
             number = max(number, int(self._row[-1].file.path.rpartition("/")[2]) + 1)
         path = f"{self._folder}/{number:017d}"
-        file = IndexFile(
-            self._files.create(path, self._size_bytes), self._config.max_hash_slot_num, self._config.max_index_num
-        )
+        file = IndexFile(self._files.create(path, self._size_bytes), self._config.max_hash_slot_num, self._config.max_index_num)
         self._files.sync_folder(self._folder)
         if self._row:
             file.preset(self._row[-1].end_offset, self._row[-1].end_ms)

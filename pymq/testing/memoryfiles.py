@@ -21,7 +21,7 @@ from pymq.errors import StoreLocked
 from pymq.interfaces import IClock, IFile, IFiles
 from pymq.testing.memorynodes import BLOCK_BYTES, Node, Write
 
-__all__ = ["Fault", "MemoryFile", "MemoryFiles", "SPACE_BYTES"]
+__all__ = ["SPACE_BYTES", "Fault", "MemoryFile", "MemoryFiles"]
 
 #: The disk's size unless told otherwise, as `space()` reports it.
 SPACE_BYTES = 1 << 44
@@ -60,6 +60,15 @@ class MemoryFile:
         self._node.modified_ms = self._disk.now_ms()
         if fitting < len(octets):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+
+    def zero_from(self, position: int) -> None:
+        """Zero every byte from a position on, through `write_at`, a block at a time and only where something is."""
+        view = self._node.view
+        while position < self.size_bytes:
+            end = min(self.size_bytes, (position // BLOCK_BYTES + 1) * BLOCK_BYTES)
+            if view[position:end].tobytes().count(0) < end - position:
+                self.write_at(position, bytes(end - position))
+            position = end
 
     def view(self) -> memoryview:
         """The file's content; what is written through it counts as unsynced too."""

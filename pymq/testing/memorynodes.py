@@ -12,7 +12,7 @@ from random import Random
 
 import attrs
 
-__all__ = ["BLOCK_BYTES", "Node", "SECTOR_BYTES", "Write"]
+__all__ = ["BLOCK_BYTES", "SECTOR_BYTES", "Node", "Write"]
 
 #: What a disk writes whole or not at all.
 SECTOR_BYTES = 512
@@ -24,7 +24,11 @@ _ZEROS = bytes(_CHUNK_BYTES)
 
 
 def _blank(size_bytes: int) -> memoryview:
-    return memoryview(mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)) if size_bytes else memoryview(bytearray())
+    return (
+        memoryview(mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        if size_bytes
+        else memoryview(bytearray())
+    )
 
 
 class Node:
