@@ -1,8 +1,8 @@
 # Tests: tests/store/test_documents.py
 """Small JSON files, replaced atomically, the previous one kept as `.bak` (store.md 1.4 to 1.6; Java: ConfigManager).
 
-Written is standard JSON, a line for each member, integer keys quoted: fastjson takes quoted ones for integer maps too, and 5.x refuses
-bare ones. Read is whatever Java writes, bare keys included.
+Written is standard JSON, a line for each member, integer keys quoted: fastjson takes quoted ones for integer maps too, and 5.x
+refuses bare ones. Read is whatever Java writes, bare keys included.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
     header (40 bytes) | slots, 4 bytes each: the newest entry of that hash, 0 for none | entries, 20 bytes each, entry 0 unused
 
-Entries are appended, each naming the one before it in its slot's chain. A slot or link that points at or beyond the header's count
-leads nowhere, so entries count only once the header says so.
+Entries are appended, each naming the one before it in its slot's chain. A slot or link that points at or beyond the header's
+count leads nowhere, so entries count only once the header says so.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class IndexFile:
         self.begin_offset = self.end_offset = end_offset
         self._write_header()
 
-    def put(self, rows: Sequence[IndexRow], at: int, key_at: int) -> tuple[int, int]:
-        """Append the keys of `rows` from key `key_at` of row `at` until the file is full; the row and key to go on with.
+    def put(self, rows: Sequence[IndexRow], start: int, key_at: int) -> tuple[int, int]:
+        """Append the keys of `rows` from key `key_at` of row `start` until the file is full; the row and key to go on with.
 
         The header is written once, after the entries, so that a process killed in here leaves entries that do not count.
         """
@@ -81,7 +81,7 @@ class IndexFile:
         count, used, begin_ms = self.index_count, self.used_slots, self.begin_ms
         end_offset, entry_at = self.end_offset, entries_at + count * 20
         read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into
-        for at in range(at, len(rows)):
+        for at in range(start, len(rows)):
             topic, keys, log_offset, store_ms = rows[at]
             if log_offset < end_offset:
                 continue  # dispatched again: the file knows it

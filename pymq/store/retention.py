@@ -23,7 +23,7 @@ _HOUR_MS = 3_600_000
 class DiskVerdict:
     """What the use of the disks asks for.
 
-    `clean`: expired files go now, whatever the hour. `forced`: the oldest files go whatever their age. `full`: no message is taken.
+    `clean`: expired files go now, whatever the hour. `forced`: the oldest files go, whatever their age. `full`: nothing is taken.
     """
 
     clean: bool
@@ -62,7 +62,7 @@ def judge_disk(
 
 
 def is_delete_hour(now_ms: int, delete_when: str) -> bool:
-    """Whether it is one of the hours of `deleteWhen`, such as `04` or `04;16`, by the local clock; parts that are no hour are ignored."""
+    """Whether it is one of the hours of `deleteWhen` (`04`, or `04;16`) by the local clock; what is no hour is ignored."""
     hour = datetime.fromtimestamp(now_ms / 1000).hour
     return any(int(part) == hour for part in delete_when.split(";") if part.strip().isdecimal())
 
