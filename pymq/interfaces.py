@@ -213,6 +213,9 @@ class IFile(Interface):
     def write_at(position, data):
         """Write all of `data`. Raises OSError."""
 
+    def zero_from(position):
+        """Make every byte from `position` to the end zero, and holes stay holes; whether there was anything to do. Raises OSError."""
+
     def view():
         """A writable memoryview of the whole file, the same one at each call; reads see what write_at wrote."""
 
@@ -234,13 +237,21 @@ class IDocuments(Interface):
 
 
 class INameServers(Interface):
-    """The name servers, as a broker uses them; every method returns a Deferred."""
+    """The name servers, as a broker uses them."""
+
+    addresses = Attribute("their addresses, a tuple of host:port")
 
     def register(header, body):
-        """Register with every name server; a list of (address, result header) of those that accepted."""
+        """Register with every name server; a Deferred of the list of (address, result header) of those that accepted.
+
+        `body` is the encoded registration that `header` describes.
+        """
 
     def unregister(header):
-        """Unregister from every name server; fires when all answered or failed."""
+        """Unregister from every name server; a Deferred that fires when all answered or failed."""
+
+    def on_forgotten(callback):
+        """Call `callback()` whenever a name server that accepted a registration forgot it, because its connection ended."""
 
 
 class IQueueAllocator(Interface):
