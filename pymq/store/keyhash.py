@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from operator import mul
 
+from pymq.message.tags import java_hash, java_hash_onto
+
 __all__ = ["index_hash", "topic_seed"]
 
 #: Entries that each dictionary holds before it is emptied.
@@ -36,7 +38,7 @@ def topic_seed(topic: str) -> int:
     """The hash of `topic#`, unsigned; what `index_hash` goes on from."""
     seed = _seeds.get(topic)
     if seed is None:
-        seed = _keep(_seeds, topic, _hash_units(0, topic + "#"))
+        seed = _keep(_seeds, topic, java_hash(topic + "#") & _MASK)
     return seed
 
 
@@ -64,18 +66,10 @@ def _keep(cache: dict[str, int], text: str, value: int) -> int:
     return value
 
 
-def _hash_units(value: int, text: str) -> int:
-    """Go on from hash `value` over the UTF-16 units of `text`; lone surrogates count as the unit they are."""
-    units = text.encode("utf-16-be", "surrogatepass")
-    for at in range(0, len(units), 2):
-        value = (value * 31 + (units[at] << 8 | units[at + 1])) & _MASK
-    return value
-
-
 def _hash_slowly(seed: int, key: str) -> int:
     """The hash of any key; the parts of an ASCII key of 32 characters are kept for the next one."""
     if len(key) != _UNIQUE_LENGTH or not key.isascii():
-        return _hash_units(seed, key)
+        return java_hash_onto(seed, key)
     value = seed * _UNIQUE_POWER
     parts = ((_heads, 0, _HEAD_LENGTH), (_middles, _HEAD_LENGTH, _MIDDLE_END), (_tails, _MIDDLE_END, _UNIQUE_LENGTH))
     for cache, start, end in parts:

@@ -131,15 +131,15 @@ class KeyIndex:
             count += 1
         return count
 
-    def flush(self) -> int:
-        """Make all that was put durable; the time in ms of the newest record that is, for the checkpoint's `index_ms`.
+    def flush(self) -> None:
+        """Make all that was put before the call durable. Raises OSError.
 
-        May be called in another thread while `put_all` goes on. Raises OSError.
+        The caller may then set the checkpoint's `index_ms` to the store time of the newest record dispatched before the call,
+        with keys or without; not to that of the newest key, or `load` would give up keys that recovery does not dispatch again.
+        May be called in another thread while `put_all` goes on.
         """
-        reached_ms = self.last_time_ms
         for file in list(self._row):
             file.sync()
-        return reached_ms
 
     def close(self) -> None:
         """Give the files back; the caller flushes before if it wants to keep the newest."""

@@ -61,14 +61,16 @@ class MemoryFile:
         if fitting < len(octets):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
 
-    def zero_from(self, position: int) -> None:
+    def zero_from(self, position: int) -> bool:
         """Zero every byte from a position on, through `write_at`, a block at a time and only where something is."""
-        view = self._node.view
+        view, is_changed = self._node.view, False
         while position < self.size_bytes:
             end = min(self.size_bytes, (position // BLOCK_BYTES + 1) * BLOCK_BYTES)
             if view[position:end].tobytes().count(0) < end - position:
                 self.write_at(position, bytes(end - position))
+                is_changed = True
             position = end
+        return is_changed
 
     def view(self) -> memoryview:
         """The file's content; what is written through it counts as unsynced too."""
