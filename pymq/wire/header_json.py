@@ -38,7 +38,7 @@ def decode(header: bytes, body: bytes) -> RemotingCommand:
     """A command from its JSON header. Raises HeaderError."""
     try:
         read = _decode(header)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         read = _decode_leniently(header)
     fields = read.extFields
     return RemotingCommand(
@@ -71,9 +71,19 @@ def _as_text(fields: dict[str, Any]) -> dict[str, str]:
             text[name] = value
         elif value is True or value is False:
             text[name] = "true" if value else "false"
+        elif type(value) is int:
+            text[name] = str(value)
         elif value is not None:
-            text[name] = _encode(value).decode("utf-8")
+            text[name] = _text_of(name, value)
     return text
+
+
+def _text_of(name: str, value: object) -> str:
+    """The JSON text of a number with a fraction, a list or an object."""
+    try:
+        return _encode(value).decode("utf-8")
+    except (OverflowError, RecursionError) as error:
+        raise HeaderError(f"JSON header: the value of {name!r} is nested too deeply or holds a number over 64 bits") from error
 
 
 def _language_of(language: object) -> int | None:

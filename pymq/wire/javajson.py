@@ -19,11 +19,19 @@ T = TypeVar("T")
 
 NESTING_MAX = 64
 
+#: Longer numbers are left as text: Python takes quadratic time over them, and Java's are of 19 digits at most.
+NUMBER_CHARACTERS_MAX = 400
+
 _strict_decode = msgspec.json.Decoder().decode
 _encode_plain = msgspec.json.Encoder(order="sorted").encode
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BARE = re.compile(r"[^\s,:\[\]{}\"']+")
-_STRINGS = {'"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL), "'": re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)}
+_STRINGS = {
+    quote: re.compile(rf"{quote}[^{quote}\\]*(?:\\.[^{quote}\\]*)*{quote}", re.DOTALL) for quote in ('"', "'")
+}
+_ESCAPE_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
+_IN_SINGLE_QUOTES = {"\\'": "'", '"': '\\"'}
+_NOT_STRICT = (msgspec.MsgspecError, ValueError, RecursionError)  # ValueError is bad UTF-8, or an integer of thousands of digits
 _INTEGER = re.compile(r"-?\d+\Z")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?\Z")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
@@ -45,8 +53,9 @@ def decode(data: bytes | str) -> Any:
     """The value in `data`. Raises JavaJSONError."""
     try:
         return _strict_decode(data)
-    except msgspec.DecodeError:
-        text = data if isinstance(data, str) else bytes(data).decode("utf-8", "replace")
+    except _NOT_STRICT:
+        raw = data.encode("utf-8", "replace") if isinstance(data, str) else bytes(data)
+        text = raw.decode("utf-8", "replace")
         return _Lenient(text).document()
 
 
@@ -67,7 +76,7 @@ def convert_as(value: Any, type_: type[T]) -> T:
     # Most writers leave null members out; those of the C++ client and old Java come here.
     try:
         return msgspec.convert(_without_nulls(value), type_, strict=False, str_keys=True)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise JavaJSONError(f"{getattr(type_, '__name__', type_)}: {error}") from error
 
 
@@ -131,6 +140,7 @@ class _Lenient:
         self._text = text
         self._at = 0
         self._depth = 0
+        self._in_key = False
 
     def document(self) -> Any:
         value = self._value()
@@ -168,12 +178,7 @@ class _Lenient:
         self._at += 1
         members: dict[Any, Any] = {}
         while self._skip_space() != "}":
-            start = self._at
-            key = self._value()
-            if isinstance(key, (dict, list)):
-                key = encode(key).decode("utf-8")
-            elif not isinstance(key, str):
-                key = self._text[start : self._at]
+            key = self._key()
             if self._skip_space() != ":":
                 raise self._error("':'")
             self._at += 1
@@ -181,6 +186,19 @@ class _Lenient:
             self._comma_or("}")
         self._at += 1
         return members
+
+    def _key(self) -> str:
+        start = self._at
+        if not self._text.startswith(("{", "["), start):
+            key = self._value()
+            return key if isinstance(key, str) else self._text[start : self._at]
+        if self._in_key:
+            # Each level would escape the quotes of the one inside: a few bytes could grow to gigabytes.
+            raise self._error("a plain key inside an object that is a key itself")
+        self._in_key = True
+        key = self._value()
+        self._in_key = False
+        return encode(key).decode("utf-8")
 
     def _array(self) -> list[Any]:
         self._at += 1
@@ -204,10 +222,10 @@ class _Lenient:
             raise self._error(f"a string that a {quote} closes")
         inner = match.group()[1:-1]
         if quote == "'":
-            inner = inner.replace("\\'", "'").replace('"', '\\"')
+            inner = _ESCAPE_OR_QUOTE.sub(lambda found: _IN_SINGLE_QUOTES.get(found.group(), found.group()), inner)
         try:
             value = _strict_decode(f'"{inner}"')
-        except msgspec.DecodeError as error:
+        except _NOT_STRICT as error:
             raise self._error("a string with valid escapes") from error
         self._at = match.end()
         return str(value)
@@ -220,6 +238,8 @@ class _Lenient:
         self._at = match.end()
         if word in _WORDS:
             return _WORDS[word]
+        if len(word) > NUMBER_CHARACTERS_MAX:
+            return word
         if _INTEGER.match(word):
             return int(word)
         return float(word) if _NUMBER.match(word) else word
