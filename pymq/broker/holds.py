@@ -44,7 +44,7 @@ class Hold:
     its filter refused. `deadline` is in seconds since the epoch.
     """
 
-    __slots__ = ("_service", "deadline", "offset", "queue_id", "resume", "tag_filter", "topic")
+    __slots__ = ("_service", "deadline", "is_cancelled", "offset", "queue_id", "resume", "tag_filter", "topic")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Hold:
         self.tag_filter = tag_filter
         self.deadline = deadline
         self.resume = resume
+        self.is_cancelled = False
 
     @property
     def is_held(self) -> bool:
@@ -70,7 +71,8 @@ class Hold:
         return self._service is not None
 
     def cancel(self) -> None:
-        """Forget the pull; `resume` will not be called. Nothing happens when it does not wait any more."""
+        """Forget the pull; `resume` will not be called from now on, also when its turn had come. Does nothing after that."""
+        self.is_cancelled = True
         service = self.release()
         if service is not None:
             service.forget(self)
@@ -182,6 +184,9 @@ class PullRequestHoldService:
     def _resume(self, due: list[Hold]) -> None:
         """Call each hold's `resume`; one that fails is logged and does not keep the others waiting."""
         for hold in due:
+            # The resumption of one may have closed the channel of another.
+            if hold.is_cancelled:
+                continue
             try:
                 hold.resume(hold)
             except Exception:

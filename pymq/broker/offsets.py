@@ -134,7 +134,7 @@ class ConsumerOffsetManager:
 def _read(document: Any) -> Iterator[tuple[str, dict[int, int]]]:
     """The pairs of a loaded document: bare and quoted queue ids are both integers here, negative offsets are left out."""
     try:
-        for key, queues in (document.get("offsetTable") or {}).items():
+        for key, queues in document.get("offsetTable", {}).items():
             offsets = {int(queue_id): int(offset) for queue_id, offset in queues.items()}
             yield key, {queue_id: offset for queue_id, offset in offsets.items() if offset >= 0}
     except (AttributeError, TypeError, ValueError) as error:

@@ -84,6 +84,10 @@ class BrokerStatsManager:
             if key in values or len(values) < STATS_ITEMS_MAX:
                 values[key] = value
 
+    def behind(self, stats_name: str, key: str) -> int:
+        """The last figure of GROUP_GET_FALL_SIZE or GROUP_GET_FALL_TIME for `queueId@topic@group`; 0 when there is none."""
+        return self._fall_behind[stats_name].get(key, 0)
+
     def consume_tps(self, group: str, topic: str) -> float:
         """Messages per second that the group pulled from the topic within the last minute."""
         item = self._get_nums.get(f"{topic}@{group}")

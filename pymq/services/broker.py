@@ -1,59 +1,74 @@
 # Tests: tests/services/test_broker.py
 """The foreman of a broker: builds every part, hands each just what it uses, starts them in order, stops them in reverse.
 
-Nobody looks up: no part holds the BrokerController (Java's BrokerController is held by 72 classes).
+Nobody looks up: no part holds the BrokerController (in Java 72 classes do).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from pymq.broker.config import HA_PORT_STEP, VIP_PORT_STEP, BrokerConfig
-from pymq.interfaces import IFiles, IMessageStore
+from pymq.broker.config import VIP_PORT_STEP, BrokerConfig
+from pymq.interfaces import IDocuments, IMessageStore
 from pymq.namesrv.config import NamesrvConfig
 from pymq.periodic import Periodic
-from pymq.remoting.client import RemotingClient
+from pymq.remoting.client import RemotingClient, connect_by
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
+from pymq.remoting.idle import SWEEP_INTERVAL_S
 from pymq.remoting.server import RemotingServerFactory
 from pymq.services.announce import say_line
 from pymq.services.brokerparts import BrokerParts
-from pymq.services.flushthread import FlushThread
 from pymq.services.flusher import Flusher
+from pymq.services.flushthread import FlushThread
 from pymq.services.listening import Listener, host_name, listen_pair, local_address
+from pymq.services.nameservers import RemoteNameServers
 from pymq.services.namesrv import NamesrvController
 from pymq.services.registrar import Registrar
 from pymq.services.sequence import Sequence as PartSequence
+from pymq.services.sequence import Step
 from pymq.store.config import MessageStoreConfig
 from pymq.store.documents import FileDocuments
 from pymq.store.files import DiskFiles
 from pymq.store.memory import MemoryMessageStore
+from pymq.store.memorydocuments import MemoryDocuments
 from pymq.store.store import FileMessageStore
-from pymq.testing.documents import MemoryDocuments
 
 MEMORY_STORE = "memory"
 LOOPBACK = "127.0.0.1"
+NAMESRV_FOLDER = "namesrv"
 EXPIRY_PERIOD_S = 10.0
 HOLD_CHECK_S = 1.0
 MAINTENANCE_S = 1.0
 STATS_SAMPLE_S = 1.0
-IDLE_SWEEP_S = 10.0
-OFFSETS_SAVE_INITIAL_S = 10.0
 
 
 class BrokerController(Service):
     """A broker on its two ports, with a name server inside when it is given none.
 
-    `port` and `namesrv_port` are the real numbers once it is started; `when_ready()` fires when the first registration went through
-    and clients find its topics.
+    `port` and `namesrv_port` are the real numbers once it is started; `when_ready` fires when its first registration is through.
     """
 
     log = Logger()
+
+    _config: BrokerConfig
+    _store: IMessageStore
+    _documents: IDocuments
+    _namesrv: NamesrvController
+    _listeners: tuple[Listener, Listener]
+    _tables: tuple[ProcessorTable, ProcessorTable]
+    _lanes: tuple[dict[bytes, Any], dict[bytes, Any]]
+    _servers: tuple[RemotingServerFactory, RemotingServerFactory]
+    _parts: BrokerParts
+    _flusher: Flusher
+    _registrar: Registrar
 
     def __init__(
         self,
@@ -61,19 +76,175 @@ class BrokerController(Service):
         store_config: MessageStoreConfig,
         *,
         reactor: Any,
-        files: IFiles | None = None,
-        run_blocking: Any = None,
         say: Callable[[str], None] = say_line,
         warnings: Sequence[str] = (),
     ) -> None:
         self._given_config = config
         self._store_config = store_config
         self._reactor = reactor
-        self._files = files
-        self._run_blocking = run_blocking
         self._say = say
         self._warnings = warnings
-        self._running: PartSequence | None = None
-        self._ready: Deferred[None] = Deferred()
+        self._sequence: PartSequence | None = None
         self.namesrv_port = 0
         self.port = 0
+        self.when_ready: Deferred[None] = Deferred()
+
+    def startService(self) -> None:
+        """Open the store, take the ports, begin to serve and to register.
+
+        Raises CannotListen, StoreLocked or StoreDamaged, having undone what was begun.
+        """
+        for sentence in self._warnings:
+            self.log.warn("{sentence}", sentence=sentence)
+        self._flush_thread = FlushThread(self._reactor)
+        self._client = RemotingClient(clock=self._reactor, connect=connect_by(self._reactor))
+        self._sequence = PartSequence(
+            [
+                Step("the store", start=self._open_store, stop=self._close_store),
+                Step("the name server inside", start=self._start_namesrv, stop=self._stop_namesrv),
+                Step("the ports", start=self._take_ports, stop=self._close_ports),
+                Step("the tables", start=self._build_parts, stop=self._save),
+                self._flush_thread,
+                Step("the flusher", start=lambda: self._flusher.start(), stop=lambda: self._flusher.stop()),
+                Step("serving", stop=self._close_ports),
+                Step("requests of our own", stop=self._client.close),
+                *self._periodic_work(),
+                Step("registration", start=self._register, stop=lambda: self._registrar.stop()),
+            ]
+        )
+        started = self._sequence.start()
+        super().startService()
+        started.addCallbacks(self._announce, self._start_failed)
+
+    def stopService(self) -> Deferred[None]:
+        """Unregister, close the ports, save what changed, close the store; fires when all is done."""
+        super().stopService()
+        sequence, self._sequence = self._sequence, None
+        return succeed(None) if sequence is None else sequence.stop()
+
+    def _announce(self, _: object) -> None:
+        """Say the line that scripts wait for, as Java's BrokerStartup does."""
+        config = self._config
+        self._say(
+            f"The broker[{config.broker_name}, {config.broker_ip1}:{config.listen_port}] boot success. "
+            f"serializeType=JSON and name server is {config.namesrv_addr}"
+        )
+        self.when_ready.callback(None)
+
+    def _start_failed(self, failure: Failure) -> None:
+        self.log.failure("the broker could not start", failure)
+        self.when_ready.errback(failure)
+
+    # The steps, in the order of their start
+
+    def _open_store(self) -> None:
+        config, clock = self._store_config, self._reactor
+        if config.store_type == MEMORY_STORE:
+            self._store, self._documents = MemoryMessageStore(config, clock=clock), MemoryDocuments()
+        else:
+            files = DiskFiles(os.path.expanduser(config.store_path_root_dir))
+            log_path = os.path.expanduser(config.store_path_commit_log)
+            self._store = FileMessageStore(files, config, clock=clock, log_files=DiskFiles(log_path) if log_path else None)
+            self._documents = FileDocuments(files)
+        self._store.load()
+
+    def _close_store(self) -> None:
+        self._store.close()
+
+    def _start_namesrv(self) -> None:
+        """Without a name server address the broker carries one inside, whose files lie with its own."""
+        given = self._given_config
+        if given.namesrv_addr:
+            return
+        root = os.path.expanduser(self._store_config.store_path_root_dir)
+        config = NamesrvConfig(
+            listen_port=given.embedded_namesrv_listen_port,
+            bind_address=given.bind_address,
+            kv_config_path=f"{root}/{NAMESRV_FOLDER}/kvConfig.json",
+            config_store_path=f"{root}/{NAMESRV_FOLDER}/namesrv.properties",
+        )
+        documents = MemoryDocuments() if self._store_config.store_type == MEMORY_STORE else None
+        self._namesrv = NamesrvController(config, reactor=self._reactor, documents=documents, say=self._say)
+        self._namesrv.startService()
+        self.namesrv_port = self._namesrv.port
+
+    def _stop_namesrv(self) -> Any:
+        return self._namesrv.stopService() if self.namesrv_port else None
+
+    def _take_ports(self) -> None:
+        """Listen first, for the ports' numbers are a part of every message's id; nothing is accepted before this turn ends."""
+        given = self._given_config
+        self._tables = (ProcessorTable(), ProcessorTable())
+        self._lanes = ({}, {})
+        main, vip = self._servers = (self._server(0), self._server(1))
+        ports = listen_pair(self._reactor, given.listen_port, VIP_PORT_STEP, main, vip, given.bind_address)
+        self._listeners = (Listener(ports[0], main), Listener(ports[1], vip))
+        self.port = self._listeners[0].number
+        self._config = attrs.evolve(
+            given,
+            listen_port=self.port,
+            broker_name=given.broker_name or host_name(),
+            broker_ip1=given.broker_ip1 or local_address(),
+            broker_ip2=given.broker_ip2 or given.broker_ip1 or local_address(),
+            namesrv_addr=given.namesrv_addr or f"{LOOPBACK}:{self.namesrv_port}",
+            embedded_namesrv_listen_port=self.namesrv_port,
+        )
+
+    def _server(self, index: int) -> RemotingServerFactory:
+        given = self._given_config
+        return RemotingServerFactory(
+            Dispatcher(self._tables[index]),
+            clock=self._reactor,
+            lanes=self._lanes[index],
+            before_general=lambda: self._parts.send_lane.finish_turn(),
+            connections_max=given.server_connections_max,
+            idle_s=given.server_channel_max_idle_time_seconds,
+        )
+
+    def _close_ports(self) -> Any:
+        """Both listeners. Called early in the stop, and again where the ports were taken, should the start fail in between."""
+        return DeferredList([listener.stop() for listener in self._listeners], fireOnOneErrback=True)
+
+    def _build_parts(self) -> None:
+        self._flusher = Flusher(self._store, self._store_config, clock=self._reactor, run_blocking=self._flush_thread.run)
+        self._parts = parts = BrokerParts(
+            self._config, self._store_config, self._store, self._documents, self._flusher, clock=self._reactor
+        )
+        parts.load()
+        parts.serve(self._tables, self._lanes)
+        for server in self._servers:
+            server.add_listener(parts.housekeeping)
+
+    def _save(self) -> None:
+        self._parts.offsets.save()
+
+    def _register(self) -> Any:
+        config = self._config
+        name_servers = RemoteNameServers(
+            self._client,
+            [f"{host}:{port}" for host, port in config.name_servers],
+            timeout_s=config.register_broker_timeout_mills / 1000,
+        )
+        self._registrar = Registrar(config, self._parts.topics, name_servers, clock=self._reactor)
+        return self._registrar.start()
+
+    def _periodic_work(self) -> list[Periodic]:
+        """The broker's rounds (remoting.md 6.2)."""
+        save_s = self._given_config.flush_consumer_offset_interval / 1000
+        rounds: list[tuple[str, float, Callable[[float], Any]]] = [
+            ("saving offsets", save_s, lambda now_s: self._parts.offsets.save()),
+            ("silent clients", EXPIRY_PERIOD_S, lambda now_s: self._parts.housekeeping.check(int(now_s * 1000))),
+            ("held pulls", HOLD_CHECK_S, lambda now_s: self._parts.holds.check(now_s)),
+            ("care of the store", MAINTENANCE_S, lambda now_s: self._store.run_maintenance(int(now_s * 1000))),
+            ("statistics", STATS_SAMPLE_S, lambda now_s: self._parts.stats.sample(now_s)),
+            ("idle connections", SWEEP_INTERVAL_S, lambda now_s: self._sweep_idle()),
+        ]
+        return [self._round(name, seconds, work) for name, seconds, work in rounds]
+
+    def _round(self, name: str, seconds: float, work: Callable[[float], Any]) -> Periodic:
+        return Periodic(self._reactor, seconds, lambda: work(self._reactor.seconds()), name=name)
+
+    def _sweep_idle(self) -> None:
+        for server in self._servers:
+            server.sweep_idle()
+        self._client.sweep_idle()

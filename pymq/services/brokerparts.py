@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import Any, TypeVar
 
 from pymq.broker.clients import ProducerManager
 from pymq.broker.config import BrokerConfig
@@ -18,11 +19,13 @@ from pymq.broker.processors.clientcalls import ClientCallProcessor
 from pymq.broker.processors.consumers import ConsumerManageProcessor
 from pymq.broker.processors.groups import GroupAdminProcessor
 from pymq.broker.processors.heartbeat import ClientManageProcessor
+from pymq.broker.processors.livesettings import LiveSettings
 from pymq.broker.processors.offsets import QueueOffsetProcessor
 from pymq.broker.processors.pull import PullMessageProcessor
 from pymq.broker.processors.pulllane import PullLane
 from pymq.broker.processors.query import QueryMessageProcessor
 from pymq.broker.processors.queuelocks import QueueLockProcessor
+from pymq.broker.processors.runtimeinfo import RuntimeInfo
 from pymq.broker.processors.send import SendMessageProcessor
 from pymq.broker.processors.sendlane import SendLane
 from pymq.broker.processors.topics import TopicAdminProcessor
@@ -30,13 +33,35 @@ from pymq.broker.queuelocks import RebalanceLockManager
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.interfaces import IClock, IDocuments, IMessageStore
+from pymq.message.ids import encode_host
 from pymq.remoting.dispatcher import ProcessorTable
+from pymq.remoting.protocol import Lane
 from pymq.services.flusher import Flusher
 from pymq.store.config import MessageStoreConfig
+from pymq.wire.codes import RequestCode
+
+
+T = TypeVar("T")
+#: What the main port and the VIP port have of a kind.
+Ports = tuple[T, T]
+
+#: Every processor but that of the pulls, which the VIP port does not serve.
+PROCESSORS = (
+    SendMessageProcessor,
+    QueryMessageProcessor,
+    ClientManageProcessor,
+    ConsumerManageProcessor,
+    QueueLockProcessor,
+    QueueOffsetProcessor,
+    ClientCallProcessor,
+    TopicAdminProcessor,
+    GroupAdminProcessor,
+    AdminProcessor,
+)
 
 
 class BrokerParts:
-    """All tables and processors of one broker. `main_table` serves the main port; `vip_table` all of it but the pulls."""
+    """All tables and processors of one broker, made once and handed just what they use."""
 
     def __init__(
         self,
@@ -58,12 +83,15 @@ class BrokerParts:
         self.locks = RebalanceLockManager(clock=clock)
         self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=clock, store=store)
-        self.housekeeping = ClientHousekeepingService(producers=self.producers, consumers=self.consumers, locks=self.locks)
         store.watch(self.holds)
-        everything: dict[str, Any] = {
+        self.housekeeping = ClientHousekeepingService(producers=self.producers, consumers=self.consumers, locks=self.locks)
+        self._own: dict[str, Any] = {
             "config": config,
             "store_config": store_config,
             "store": store,
+            "flusher": flusher,
+            "store_host": encode_host(config.broker_ip1, config.listen_port),
+            "clock": clock,
             "topics": self.topics,
             "groups": self.groups,
             "offsets": self.offsets,
@@ -72,10 +100,38 @@ class BrokerParts:
             "locks": self.locks,
             "stats": self.stats,
             "holds": self.holds,
-            "flusher": flusher,
-            "clock": clock,
         }
-        self._build(everything)
+        self._own["settings"] = LiveSettings(
+            config, store_config, clock=clock, black_list=tuple(filter(None, config.config_black_list.split(";")))
+        )
+        self._own["runtime_info"] = self._make(RuntimeInfo)
+        self.send_lane: SendLane = self._make(SendLane)
+        self.pull_lane: PullLane = self._make(PullLane)
+        self._pull_processor = self._make(PullMessageProcessor)
+        self._processors = [self._make(cls) for cls in PROCESSORS]
 
-    def _build(self, everything: dict[str, Any]) -> None:
-        raise AssertionError
+    def _make(self, cls: Any) -> Any:
+        """One part, given just those of the others that its constructor names."""
+        wanted = inspect.signature(cls).parameters
+        return cls(**{name: part for name, part in self._own.items() if name in wanted})
+
+    def load(self) -> None:
+        """Read the documents. Raises StoreDamaged when one of them and its copy cannot be read."""
+        self.topics.load()
+        self.groups.load()
+        self.offsets.load()
+
+    def serve(self, tables: Ports[ProcessorTable], lanes: Ports[dict[bytes, Lane]]) -> None:
+        """Fill the tables and lanes of the main port and of the VIP port; the latter serves no pulls (remoting.md 2.4)."""
+        for processor in self._processors:
+            for table in tables:
+                table.register(processor)
+        for port_lanes in lanes:
+            port_lanes.update(dict.fromkeys(lane_keys(RequestCode.SEND_MESSAGE_V2), self.send_lane.take))
+        tables[0].register(self._pull_processor)
+        lanes[0].update(dict.fromkeys(lane_keys(RequestCode.PULL_MESSAGE), self.pull_lane.take))
+
+
+def lane_keys(code: int) -> tuple[bytes, bytes]:
+    """How a JSON header and a binary header of a request code begin."""
+    return b'{"code":%d,' % code, code.to_bytes(2, "big")

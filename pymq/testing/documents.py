@@ -1,39 +1,23 @@
 # Tests: tests/testing/test_documents.py
-"""Documents in memory: the second provider of IDocuments."""
+"""Documents in memory that remember every save."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from zope.interface import implementer
-
-from pymq.errors import StoreDamaged
-from pymq.interfaces import IDocuments
-from pymq.wire import javajson
+from pymq.store import memorydocuments
 
 __all__ = ["MemoryDocuments"]
 
 
-@implementer(IDocuments)
-class MemoryDocuments:
-    """Keeps the JSON text of each document, so that what is loaded is as plain as what a file would give.
-
-    `texts` holds them by name; `saves` names every save in order, which shows tests when something was persisted.
-    """
+class MemoryDocuments(memorydocuments.MemoryDocuments):
+    """As the broker's own, and `saves` names every save in order, which shows tests when something was persisted."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, bytes] = {}
+        super().__init__()
         self.saves: list[str] = []
 
-    def load(self, name: str) -> Any:
-        """The document, or None. Raises StoreDamaged when a test put text there that cannot be parsed."""
-        text = self.texts.get(name)
-        try:
-            return None if text is None else javajson.decode(text)
-        except javajson.JavaJSONError as error:
-            raise StoreDamaged(f"{name}: {error}") from error
-
     def save(self, name: str, document: Any) -> None:
-        """Replace it."""
-        self.texts[name] = javajson.encode(document)
+        """Replace it, and note that it was saved."""
+        super().save(name, document)
         self.saves.append(name)

@@ -1,0 +1,131 @@
+"""kill -9, fifty times, while a Java client sends under SYNC_FLUSH and another consumes: what was acknowledged is there."""
+import random
+import struct
+import time
+
+from . import wire
+from .programs import Program
+from .pymq_server import PyMQServer
+
+ROUNDS = 50
+SEED = 20_261_122
+QUEUES = 4
+PULL_MESSAGE, QUERY_CONSUMER_OFFSET, HEART_BEAT = 11, 14, 34
+SUBSCRIPTION_IN_REQUEST = 4
+PULL_NOT_FOUND, PULL_FOUND = 19, 0
+PERSIST_S = 0.5
+#: A save takes a moment, and so does a sample of ours.
+SLACK_S = 1.0
+BODY_LENGTH_AT, BODY_AT = 84, 88
+
+
+def records(body):
+    """(queue offset, body) of each record of a pull's answer, for IPv4 hosts."""
+    position = 0
+    while position < len(body):
+        size, = struct.unpack_from(">i", body, position)
+        offset, = struct.unpack_from(">q", body, position + 20)
+        length, = struct.unpack_from(">i", body, position + BODY_LENGTH_AT)
+        yield offset, body[position + BODY_AT:position + BODY_AT + length]
+        position += size
+
+
+def read_queue(broker, topic, queue, offset):
+    """{queue offset: number of the message} from `offset` to the end of a queue."""
+    found = {}
+    while True:
+        answer = wire.ask(broker, PULL_MESSAGE, {
+            "consumerGroup": "CID_witness", "topic": topic, "queueId": queue, "queueOffset": offset, "maxMsgNums": 32,
+            "sysFlag": SUBSCRIPTION_IN_REQUEST, "commitOffset": 0, "suspendTimeoutMillis": 0, "subscription": "*",
+            "subVersion": 0, "expressionType": "TAG"})
+        if answer.code != PULL_FOUND:
+            assert answer.code == PULL_NOT_FOUND, f"pull of queue {queue} at {offset}: {answer.code} {answer.remark}"
+            return found
+        for queue_offset, body in records(answer.body):
+            found[queue_offset] = int(body.split(b":")[1])
+        offset = int(answer.fields["nextBeginOffset"])
+
+
+def committed(broker, group, topic):
+    """The offset that the broker knows of a group in each queue; -1 for none."""
+    answers = [wire.ask(broker, QUERY_CONSUMER_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": queue})
+               for queue in range(QUEUES)]
+    return [int(answer.fields["offset"]) if answer.code == wire.SUCCESS else -1 for answer in answers]
+
+
+class Acknowledged:
+    """What the sender was told is stored, read from the file to which it appends as answers come."""
+
+    def __init__(self, path):
+        self._path = path
+        self._read_bytes = 0
+        self.places = {}
+
+    def refresh(self):
+        """Read what was appended since; a line without its end is left for the next time."""
+        with open(self._path, "rb") as file:
+            file.seek(self._read_bytes)
+            data = file.read()
+        whole = data[:data.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        for line in whole.splitlines():
+            seq, queue, offset = (int(word) for word in line.split())
+            known = self.places.setdefault((queue, offset), seq)
+            assert known == seq, f"queue {queue} offset {offset} was given to {known} and to {seq}"
+
+
+def test_nothing_acknowledged_is_lost(tmp_path):
+    """After each restart every acknowledged message is where the broker said, and offsets went back by a persist interval at most."""
+    chance = random.Random(SEED)
+    topic, group, ack_file = "KillTopic", "CG-kill", tmp_path / "acks"
+    ack_file.touch()
+    acknowledged, stored, verified = Acknowledged(ack_file), {}, 0
+    with PyMQServer(flushDiskType="SYNC_FLUSH", flushConsumerOffsetInterval=int(PERSIST_S * 1000)) as server:
+        server.create_topic(topic, QUEUES)
+        with Program("java-4.9.8", "send", namesrv=server.namesrv, topic=topic, group="PG-kill", count=1_000_000_000,
+                     size=256, mode="sync", forever=True, interval_ms=1, quiet=True, ack_file=ack_file) as sender, \
+             Program("java-4.9.8", "receive", namesrv=server.namesrv, topic=topic, group=group, size=256, expect=1_000_000_000,
+                     timeout_s=3600, from_="first") as consumer:
+            consumer.wait_event("ready", timeout_s=60)
+            for number in range(ROUNDS):
+                before = len(acknowledged.places)
+                wire.wait_until(lambda: (acknowledged.refresh(), len(acknowledged.places) > before + 20)[1], 60,
+                                f"acknowledgements in round {number}", sender.child.running)
+                samples = sample_until(server.broker, group, topic, time.monotonic() + chance.uniform(0.05, 0.8))
+                server.kill()
+                killed = time.monotonic()
+                server.start()
+                acknowledged.refresh()
+                check_messages(server.broker, topic, acknowledged, stored)
+                verified = len(acknowledged.places)
+                check_offsets(committed(server.broker, group, topic), samples, killed)
+            assert consumer.child.running()
+    print(f"{ROUNDS} rounds, {verified} acknowledged messages read back")
+    assert verified > ROUNDS * 20
+
+
+def sample_until(broker, group, topic, deadline):
+    """(time, committed offsets), taken again and again until `deadline`; at least once."""
+    samples = []
+    while not samples or time.monotonic() < deadline:
+        samples.append((time.monotonic(), committed(broker, group, topic)))
+        time.sleep(0.02)
+    return samples
+
+
+def check_messages(broker, topic, acknowledged, stored):
+    """Read what is new in each queue, and compare all that was acknowledged with what is stored."""
+    for queue in range(QUEUES):
+        first = 1 + max((offset for known, offset in stored if known == queue), default=-1)
+        for offset, seq in read_queue(broker, topic, queue, max(0, first - 64)).items():
+            known = stored.setdefault((queue, offset), seq)
+            assert known == seq, f"queue {queue} offset {offset} held message {known} and holds {seq} now"
+    lost = {place: seq for place, seq in acknowledged.places.items() if stored.get(place) != seq}
+    assert not lost, f"{len(lost)} of {len(acknowledged.places)} acknowledged messages are lost, such as {list(lost.items())[:5]}"
+
+
+def check_offsets(now, samples, killed):
+    """Nothing older than a persist interval before the kill may have been forgotten."""
+    old = [offsets for at, offsets in samples if at < killed - PERSIST_S - SLACK_S]
+    if old:
+        assert all(new >= saved for new, saved in zip(now, old[-1])), f"offsets went back from {old[-1]} to {now}"
