@@ -11,7 +11,9 @@ from pymq.message.ids import encode_host
 from pymq.message.properties import TAGS, encode_properties
 from pymq.message.record import RecordDraft, draft_from
 from pymq.store.config import MessageStoreConfig
+from pymq.store.store import FileMessageStore
 from pymq.testing.channels import FakeChannel
+from pymq.testing.memoryfiles import MemoryFiles
 from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 
 NOW_S = 1_700_000_000
@@ -30,11 +32,9 @@ def broker_config(**changes: object) -> BrokerConfig:
     return attrs.evolve(BrokerConfig(broker_name="broker-a"), **changes)
 
 
-def open_store(clock: Clock, **changes: object):
-    """An empty store in memory, ready for use."""
-    from pymq.store.memory import MemoryMessageStore
-
-    store = MemoryMessageStore(attrs.evolve(MessageStoreConfig(), **changes), clock=clock)
+def open_store(clock: Clock, **changes: object) -> FileMessageStore:
+    """An empty store on a disk in memory, ready for use."""
+    store = FileMessageStore(MemoryFiles(), attrs.evolve(MessageStoreConfig(), **changes), clock=clock)
     store.load()
     return store
 
