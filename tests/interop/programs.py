@@ -1,6 +1,22 @@
 """The client programs of all families behind one face: start one, wait for its events, end it.
 
-What each family can do. Where a cell is empty the client has no such thing, or not in a form a program can use:
+All programs understand the same words and print one JSON object a line, each with its `event`:
+
+    send    --namesrv H:P --topic T --group G --count N --size BYTES --mode MODE [--batch 10] [--queue Q] [--tag TAG]
+            [--key-prefix K] [--prefix P] [--interval-ms M] [--forever] [--quiet] [--ack-file F] [--instance NAME]
+    receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
+            [--pull] [--litepull] [--tag EXPRESSION] [--from first|last] [--at-once] [--instance NAME]
+
+A body is `P:00000042:` padded with letters to the size. `send` prints `ready`, then `sent` (seq, msgId, offsetMsgId,
+queueId, queueOffset, status), `oneway` or `failed` for each message unless --quiet, writes `seq queueId queueOffset`
+for each acknowledged one into the ack file, and at the end `done` (sent, failed). With --forever it repeats a failed
+message until SIGTERM or the end of its standard input. `receive` prints `ready`, `assigned` (queues) whenever the number
+of its queues changes, `received` (body_prefix, size, queueId, queueOffset, msgId, tags, reconsume), `corrupt` for a body
+that is not whole, and `done` (received) once the expected number of distinct messages came, or at SIGTERM. Events are
+written out every 100 ms or so; with --at-once before the message counts as consumed, so that a killed receiver has
+told all that it took.
+
+What each family can do; the rest its client does not have, or not in a form a program can use:
 
 | family | send modes                                | receive                                    |
 |--------|-------------------------------------------|--------------------------------------------|
@@ -10,6 +26,7 @@ What each family can do. Where a cell is empty the client has no such thing, or 
 |        | stored as one message by Apache too)      | from the first offset; never says `assigned` |
 | python | all                                       | all                                        |
 
+The Go client is missing: its module could not be fetched from the Go module proxy when this was written.
 Only the Java program has createTopic, view, query and minmax. The C++ client does not tell the queue of a sent message,
 and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead of JSON.
 Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.
@@ -98,6 +115,16 @@ class Program:
             found = self.of(event)
             return found if len(found) >= count else None
         return self.child.wait_for(enough, timeout_s, f"{count} x {event} of {self.family}")
+
+    def wait_received(self, prefix, count, timeout_s=60):
+        """Wait until so many distinct messages with that prefix came here."""
+        def enough():
+            return len({event["body_prefix"] for event in self.received(prefix)}) >= count
+        self.child.wait_for(enough, timeout_s, f"{count} of {prefix} for {self.family}")
+
+    def received(self, prefix):
+        """The `received` events of the messages with that prefix."""
+        return [event for event in self.of("received") if event["body_prefix"].startswith(prefix + ":")]
 
     def wait_queues(self, count, timeout_s=60):
         """Wait until the receiver has exactly so many queues (Java, node, python)."""

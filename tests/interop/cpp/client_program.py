@@ -201,6 +201,8 @@ class Receiver:
             append("corrupt", size=size, body_prefix=prefix, msgId=message.id)
         append("received", body_prefix=prefix, size=size, queueId=message.queue_id, queueOffset=message.queue_offset,
                msgId=message.id, tags=(message.tags or b"").decode(), reconsume=message.reconsume_times)
+        if self.flags.at_once:
+            flush()
         self.distinct.add(prefix)
 
 
@@ -214,7 +216,7 @@ def parse():
         parser.add_argument(f"--{name}")
     for name, otherwise in (("count", 1), ("size", None), ("interval-ms", 0), ("expect", 0)):
         parser.add_argument(f"--{name}", type=int, default=otherwise)
-    for name in ("forever", "quiet", "broadcast", "orderly", "pull"):
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "at-once"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--mode", choices=("sync", "async", "oneway", "ordered"), default="sync")
     parser.add_argument("--prefix", default="P")

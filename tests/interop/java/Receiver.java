@@ -151,6 +151,7 @@ final class Receiver {
         Events.append("received", "body_prefix", prefix, "size", body.length, "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(), "msgId", message.getMsgId(), "tags", message.getTags(),
             "reconsume", message.getReconsumeTimes());
+        if (flags.has("at-once")) Events.flush();
         distinct.add(String.valueOf(prefix));
     }
 }

@@ -106,6 +106,7 @@ function received(message, flags, distinct) {
   }
   append('received', { body_prefix: prefix, size, queueId: message.queueId, queueOffset: Number(message.queueOffset),
     msgId: message.msgId, tags: message.tags, reconsume: message.reconsumeTimes });
+  if (flags['at-once']) flush();
   distinct.add(prefix);
 }
 
