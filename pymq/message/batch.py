@@ -54,7 +54,9 @@ def encode_batch(items: Iterable[tuple[int, bytes, str]]) -> bytes:
 
 
 def decode_batch(data: bytes | memoryview) -> list[BatchItem]:
-    """The messages of a batch, in order. Raises DecodeError, naming the item and its place, when the lengths do not fit together."""
+    """The messages of a batch, in order. Raises DecodeError, naming the item and its place, when the lengths do not fit
+    together.
+    """
     items: list[BatchItem] = []
     position, end = 0, len(data)
     while position < end:

@@ -29,7 +29,9 @@ def _package(kind: int) -> ModuleType:
 
 
 def compress(body: bytes, kind: int = flags.COMPRESSION_ZLIB, level: int = DEFAULT_LEVEL) -> bytes:
-    """The compressed body; the sender sets `COMPRESSED | kind` in the system flag. Raises DecodeError when the package is missing."""
+    """The compressed body; the sender sets `COMPRESSED | kind` in the system flag. Raises DecodeError when the package is
+    missing.
+    """
     if kind == flags.COMPRESSION_LZ4:
         return bytes(_package(kind).compress(body, compression_level=level))
     if kind == flags.COMPRESSION_ZSTD:
@@ -59,13 +61,14 @@ def decompress(body: bytes, sys_flag: int) -> bytes:
 
 
 def _decompress_frame(package: ModuleType, kind: int, body: bytes) -> bytes:
+    failures = (RuntimeError, EOFError) if kind == flags.COMPRESSION_LZ4 else (package.ZstdError,)
     try:
         if kind == flags.COMPRESSION_LZ4:
             data = package.LZ4FrameDecompressor().decompress(body, max_length=DECOMPRESSED_BYTES_MAX + 1)
         else:
             with package.ZstdDecompressor().stream_reader(body) as reader:
                 data = reader.read(DECOMPRESSED_BYTES_MAX + 1)
-    except (RuntimeError, EOFError, package.ZstdError if kind == flags.COMPRESSION_ZSTD else RuntimeError) as error:
+    except failures as error:
         raise DecodeError(f"the compressed body cannot be read: {error}") from error
     if len(data) > DECOMPRESSED_BYTES_MAX:
         raise DecodeError(f"the body unfolds to more than {DECOMPRESSED_BYTES_MAX} bytes")

@@ -1,7 +1,8 @@
 # Tests: tests/message/test_ids.py
 """Ids and addresses of messages (store.md 2.11, remoting.md 5.6).
 
-The offset message id is the store host and log offset in hex; the broker makes it. The unique id (UNIQ_KEY) is made by the client.
+The offset message id is the store host and log offset in hex; the broker makes it. The unique id (UNIQ_KEY) is made by the
+client.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def decode_offset_message_id(text: str) -> tuple[str, int, int]:
 class UniqueIds:
     """Makes the unique ids of one client process in Java's shape (MessageClientIDSetter).
 
-    Hex of address (4 or 16 bytes), low 16 bits of the process id, 4 bytes that tell two makers of one process apart, milliseconds since
-    the month began (UTC) and a counter. Java says class loader where we say `salt`.
+    Hex of address (4 or 16 bytes), low 16 bits of the process id, 4 bytes that tell two makers of one process apart,
+    milliseconds since the month began (UTC) and a counter. Java says class loader where we say `salt`.
     """
 
     def __init__(self, ip: str, pid: int, clock: _Clock, *, salt: int = 0) -> None:

@@ -98,9 +98,9 @@ _pack_length = struct.Struct(">h").pack
 class RecordDraft:
     """A message on its way into the store. Addresses are encoded (ids.encode_host), body and properties are the bytes to keep.
 
-    `index_keys` are those of properties.index_keys. `wait` tells whether the sender wants durability before the answer. The first item
-    of a client's batch carries in `group_count` how many drafts, itself included, must be stored together or not at all. The last
-    four fields are set by the store; `size` stays 0 for a draft that was refused.
+    `index_keys` are those of properties.index_keys. `wait` tells whether the sender wants durability before the answer. The
+    first item of a client's batch carries in `group_count` how many drafts, itself included, must be stored together or not at
+    all. The last four fields are set by the store; `size` stays 0 for a draft that was refused.
     """
 
     topic: str
@@ -178,8 +178,16 @@ def topic_field(topic: str) -> bytes:
     return bytes((len(data),)) + data
 
 
+def record_size(draft: RecordDraft) -> int:
+    """Bytes of the record that a draft becomes."""
+    overhead = OVERHEADS[v6_bits(draft.born_host, draft.store_host) >> _V6_SHIFT]
+    return overhead + len(draft.body) + len(draft.topic.encode("utf-8")) + len(draft.properties)
+
+
 def encode_record(draft: RecordDraft) -> bytes:
-    """The record of a draft whose offsets and store timestamp are set. Raises ValueError when topic or properties are too long."""
+    """The record of a draft whose offsets and store timestamp are set. Raises ValueError when topic or properties are too
+    long.
+    """
     if len(draft.properties) > PROPERTIES_BYTES_MAX:
         raise ValueError(f"the properties take {len(draft.properties)} bytes, {PROPERTIES_BYTES_MAX} are allowed")
     topic = topic_field(draft.topic)
@@ -222,7 +230,8 @@ class Outcome(Enum):
 
 @attrs.define
 class RecordCheck:
-    """The verdict on one place of the log. `size` is the record's, or what a bad record claims if its length only is wrong, else -1.
+    """The verdict on one place of the log. `size` is the record's, or what a bad record claims if its length only is wrong, else
+    -1.
 
     The rest is set for OK alone; `topic`, `properties`, `tags_code` and `index_keys` only when they were asked for.
     """
@@ -288,7 +297,9 @@ def check_record(
 
 
 def _tail_spans(view: Any, position: int, end: int, v2: bool) -> tuple[int, int, int, int] | None:
-    """(topic begin, topic end, properties begin, properties end) of the part behind the body; None when a length leads beyond `end`."""
+    """(topic begin, topic end, properties begin, properties end) of the part behind the body; None when a length leads beyond
+    `end`.
+    """
     width = 2 if v2 else 1
     if position + width > end:
         return None
@@ -345,7 +356,9 @@ def decode_record(view: Any, position: int = 0) -> StoredMessage:
 
 
 def iter_records(data: Any) -> Iterator[StoredMessage]:
-    """The messages of records that follow each other, as a pull's body holds them. Raises DecodeError at the first that is not whole."""
+    """The messages of records that follow each other, as a pull's body holds them. Raises DecodeError at the first that is not
+    whole.
+    """
     position, end = 0, len(data)
     while position < end:
         message = decode_record(data, position)

@@ -67,8 +67,8 @@ class PutResult:
 class GetResult:
     """What a queue gave: `records` are memoryviews of whole records, `next_offset` where to go on.
 
-    `size_bytes` is the sum of the records; `is_behind` tells that the reader is so far back that the disk, not memory, serves it (Java:
-    suggestPullingFromSlave).
+    `size_bytes` is the sum of the records; `is_behind` tells that the reader is so far back that the disk, not memory, serves it
+    (Java: suggestPullingFromSlave).
     """
 
     status: GetStatus

@@ -38,12 +38,16 @@ class MessageStoreConfig:
 
     store_path_root_dir: str = setting("~/store", "the folder of all files of the broker", important=True)
     store_path_commit_log: str = setting("", "the folder of the commit log; empty: commitlog in storePathRootDir", important=True)
+    store_type: str = setting("default", "memory keeps nothing on disk", choices=("default", "memory"))
     mapped_file_size_commit_log: int = setting(1024**3, "bytes of a commit log file", least=1024)
     mapped_file_size_consume_queue: int = setting(
         6_000_000, "bytes of a consume queue file, 20 for each message; rounded up to a multiple", least=20
     )
     flush_disk_type: str = setting(
-        "ASYNC_FLUSH", "SYNC_FLUSH answers a send when the message is on disk", choices=("ASYNC_FLUSH", "SYNC_FLUSH"), important=True
+        "ASYNC_FLUSH",
+        "SYNC_FLUSH answers a send when the message is on disk",
+        choices=("ASYNC_FLUSH", "SYNC_FLUSH"),
+        important=True,
     )
     broker_role: str = setting(
         "ASYNC_MASTER", "the broker's part in replication", choices=("ASYNC_MASTER", "SYNC_MASTER", "SLAVE"), important=True
@@ -69,7 +73,9 @@ class MessageStoreConfig:
     max_index_num: int = setting(5_000_000 * 4, "entries of an index file", least=2)
     max_msgs_num_batch: int = setting(64, "the most messages that a query by key gives", least=1)
     default_query_max_num: int = setting(32, "messages that a query by unique key gives", least=1)
-    access_message_in_memory_max_ratio: int = setting(40, "percent of memory behind which messages count as on disk", least=0, most=100)
+    access_message_in_memory_max_ratio: int = setting(
+        40, "percent of memory behind which messages count as on disk", least=0, most=100
+    )
     max_transfer_bytes_on_message_in_memory: int = setting(256 * 1024, "bytes of one pull from memory", least=1)
     max_transfer_count_on_message_in_memory: int = setting(32, "messages of one pull from memory", least=1)
     max_transfer_bytes_on_message_in_disk: int = setting(64 * 1024, "bytes of one pull from disk", least=1)

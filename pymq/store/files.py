@@ -1,8 +1,8 @@
 # Tests: tests/store/test_files.py
 """The real disk behind `IFiles`: the only place in pymq where files are opened and synced.
 
-A file opens itself at its first use, so a store of thousands of files starts with none open. It is read through one shared mapping
-and written either through it or by `write_at`; on Linux both are the same page cache and see each other at once.
+A file opens itself at its first use, so a store of thousands of files starts with none open. It is read through one shared
+mapping and written either through it or by `write_at`; on Linux both are the same page cache and see each other at once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from pymq.interfaces import IFile, IFiles
 
 _LOCK_TEXT = b"lock"
 _TEMPORARY_SUFFIX = ".new"
+_ZERO_CHUNK_BYTES = 1024 * 1024
+
+#: (device, inode) of the lock files that this process holds; POSIX locks do not keep a process from itself.
+_held_locks: set[tuple[int, int]] = set()
 
 
 def physical_memory_bytes() -> int:
@@ -44,14 +48,36 @@ class DiskFile:
         """Write all of `data`. Raises OSError, also when it would pass the end of the file."""
         if position + len(data) > self.size_bytes:
             raise OSError(errno.EFBIG, "write beyond the end of the file", self.path)
-        if self._descriptor < 0:
-            self._descriptor = os.open(self._full_path, os.O_RDWR | os.O_CLOEXEC)
-        written = os.pwrite(self._descriptor, data, position)
+        descriptor = self._open()
+        written = os.pwrite(descriptor, data, position)
         while written < len(data):
-            more = os.pwrite(self._descriptor, memoryview(data)[written:], position + written)
+            more = os.pwrite(descriptor, memoryview(data)[written:], position + written)
             if more == 0:
                 raise OSError(errno.EIO, "the disk takes no more bytes", self.path)
             written += more
+
+    def zero_from(self, position: int) -> bool:
+        """Make every byte from `position` to the end zero. Holes are stepped over, so a sparse gigabyte costs nothing."""
+        descriptor = self._open()
+        is_changed = False
+        while position < self.size_bytes:
+            try:
+                position = os.lseek(descriptor, position, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    break
+                raise
+            chunk = os.pread(descriptor, min(_ZERO_CHUNK_BYTES, self.size_bytes - position), position)
+            if chunk.count(0) != len(chunk):
+                self.write_at(position, bytes(len(chunk)))
+                is_changed = True
+            position += len(chunk)
+        return is_changed
+
+    def _open(self) -> int:
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._full_path, os.O_RDWR | os.O_CLOEXEC)
+        return self._descriptor
 
     def view(self) -> memoryview:
         """A writable memoryview of the whole file, the same one at each call."""
@@ -66,10 +92,10 @@ class DiskFile:
 
     def sync(self) -> None:
         """Make the content durable, whichever way it was written. Raises OSError."""
-        if self._descriptor >= 0:
-            os.fdatasync(self._descriptor)
-        elif self._mapping is not None:
+        if self._mapping is not None and self._descriptor < 0:
             self._mapping.flush()
+        else:
+            os.fdatasync(self._open())
 
     def close(self) -> None:
         """Give the descriptor and the mapping back; the mapping stays as long as somebody holds a view of it."""
@@ -85,6 +111,8 @@ class DiskFiles:
 
     def __init__(self, root: str) -> None:
         self._root = os.path.abspath(os.path.expanduser(root))
+        #: Folders in which new folders were made whose names are not yet durable.
+        self._unsynced: set[str] = set()
 
     @property
     def root(self) -> str:
@@ -160,25 +188,43 @@ class DiskFiles:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, full)
+        while self._unsynced:
+            _sync_folder(self._unsynced.pop())
         _sync_folder(folder)
 
     def sync_folder(self, folder: str) -> None:
-        """Make creations and deletions in a folder durable."""
-        _sync_folder(self._full(folder))
+        """Make creations and deletions in a folder durable, and the folders themselves that were made on the way to it."""
+        while self._unsynced:
+            _sync_folder(self._unsynced.pop())
+        if os.path.isdir(self._full(folder)):
+            _sync_folder(self._full(folder))
 
     def lock(self, path: str) -> Callable[[], None]:
         """Take the lock that a Java broker takes too: POSIX, byte 0, not waiting. Raises StoreLocked."""
         full = self._full(path)
         self._make_folder(os.path.dirname(full))
+        if os.path.exists(full) and _identity(full) in _held_locks:
+            # Opening and closing the file here would drop the lock that this process holds.
+            raise StoreLocked(f"{full} is locked by this process: it uses this store already")
         descriptor = os.open(full, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0, 0)
         except OSError as error:
             os.close(descriptor)
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
             raise StoreLocked(f"{full} is locked: another broker, ours or a Java one, uses this store") from error
         os.pwrite(descriptor, _LOCK_TEXT, 0)
         os.fsync(descriptor)
-        return lambda: os.close(descriptor)
+        identity = _identity(full)
+        _held_locks.add(identity)
+
+        def release() -> None:
+            if identity in _held_locks:
+                _held_locks.discard(identity)
+                os.close(descriptor)
+
+        return release
 
     def space(self) -> tuple[int, int]:
         """(used bytes, usable bytes) of the disk; Java reckons the same way, without what is reserved for root."""
@@ -187,14 +233,18 @@ class DiskFiles:
         return (status.f_blocks - status.f_bfree) * status.f_frsize, status.f_bavail * status.f_frsize
 
     def _make_folder(self, full: str) -> None:
-        """Make a folder and those above it, and make their names durable."""
-        missing = []
-        while not os.path.isdir(full):
-            missing.append(full)
-            full = os.path.dirname(full)
-        for folder in reversed(missing):
-            os.makedirs(folder, exist_ok=True)
-            _sync_folder(os.path.dirname(folder))
+        if os.path.isdir(full):
+            return
+        missing = full
+        while not os.path.isdir(missing):
+            missing = os.path.dirname(missing)
+            self._unsynced.add(missing)
+        os.makedirs(full, exist_ok=True)
+
+
+def _identity(full: str) -> tuple[int, int]:
+    status = os.stat(full)
+    return status.st_dev, status.st_ino
 
 
 def _sync_folder(full: str) -> None:

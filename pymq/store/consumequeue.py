@@ -1,0 +1,286 @@
+# Tests: tests/store/test_consumequeue.py
+"""A consume queue: for each message of one topic queue, where its record is (store.md section 3; Java: ConsumeQueue).
+
+    log offset 8 | record size 4 | tags code 8        20 bytes a unit, unit number `queue_offset` of the stream
+
+Units are written through the mapping of the last file. All of it can be made anew from the commit log.
+"""
+
+from __future__ import annotations
+
+from construct import Int32sb, Int64sb, Struct
+
+from pymq.interfaces import IFiles
+from pymq.layout import fixed_head
+from pymq.message.record import topic_field
+from pymq.store.config import QUEUE_UNIT_BYTES
+from pymq.store.segment import Segment
+from pymq.store.segmentlist import SegmentList
+
+__all__ = ["FILLER_SIZE", "UNIT", "UNIT_LAYOUT", "ConsumeQueue"]
+
+UNIT_LAYOUT = Struct("log_offset" / Int64sb, "size" / Int32sb, "tags_code" / Int64sb)
+UNIT = fixed_head(UNIT_LAYOUT)
+#: The record size in units that only fill the first file of a queue that does not begin at 0; their log offset is 0.
+FILLER_SIZE = 0x7FFFFFFF
+
+_UNIT_BYTES = QUEUE_UNIT_BYTES
+_pack_into = UNIT.pack_into
+_unpack_from = UNIT.unpack_from
+#: How many files at the end are looked through unit by unit after a crash, as in Java.
+_FILES_SCANNED = 3
+
+
+class ConsumeQueue:
+    """One queue. `min_offset` and `end_offset` are the first readable queue offset and the one behind the last.
+
+    `next_offset` is what the next record gets; it runs ahead of `end_offset` only within one append. `max_log_offset` is the end
+    of the newest record that has a unit. `anomalies` counts units whose record claimed another place.
+    """
+
+    __slots__ = (
+        "_position", "_room_end", "_segment", "_view", "anomalies", "end_offset", "max_log_offset", "min_offset", "next_offset",
+        "queue_id", "segments", "topic", "topic_field",
+    )  # fmt: skip
+
+    def __init__(self, files: IFiles, folder: str, topic: str, queue_id: int, file_bytes: int) -> None:
+        """Raises ValueError when the topic's name takes more than 127 bytes."""
+        self.topic = topic
+        self.queue_id = queue_id
+        #: The topic as a record holds it.
+        self.topic_field = topic_field(topic)
+        self.segments = SegmentList(files, folder, file_bytes)
+        self.min_offset = 0
+        self.end_offset = 0
+        self.next_offset = 0
+        self.max_log_offset = 0
+        self.anomalies = 0
+        self._segment: Segment | None = None
+        self._view: memoryview | None = None
+        #: Where the next unit goes in the last file, and up to where the fast way may write: 0 while the file is not mapped.
+        self._position = 0
+        self._room_end = 0
+
+    def add(self, queue_offset: int, log_offset: int, size: int, tags_code: int) -> bool:
+        """Write the unit of a record (store.md 3.3); False when the record has one already. Raises OSError."""
+        position = self._position
+        if position < self._room_end and queue_offset == self.end_offset and log_offset >= self.max_log_offset:
+            _pack_into(self._view, position, log_offset, size, tags_code)
+            self._position = position + _UNIT_BYTES
+            self.end_offset = queue_offset + 1
+            self.max_log_offset = log_offset + size
+            self._segment.is_dirty = True  # type: ignore[union-attr]  # there is one as long as there is room
+            return True
+        return self._add_slowly(queue_offset, log_offset, size, tags_code)
+
+    def _add_slowly(self, queue_offset: int, log_offset: int, size: int, tags_code: int) -> bool:
+        if log_offset + size <= self.max_log_offset:
+            return False
+        if not self.segments.segments:
+            self._begin_at(queue_offset)
+        elif queue_offset != self.end_offset:
+            if 0 < queue_offset < self.end_offset:
+                return False
+            # Java logs this and appends at the end all the same; the unit is then not where its record says.
+            self.anomalies += 1
+        segment = self._segment
+        if segment is None or self._position >= segment.size_bytes:
+            last = self.segments.last
+            segment = self._segment = self.segments.append(last.end if last is not None else 0)
+            self._position = 0
+        self._view = segment.view()
+        self._room_end = segment.size_bytes
+        _pack_into(self._view, self._position, log_offset, size, tags_code)
+        segment.is_dirty = True
+        self._position += _UNIT_BYTES
+        self.end_offset = (segment.base + self._position) // _UNIT_BYTES
+        self.max_log_offset = log_offset + size
+        return True
+
+    def _begin_at(self, queue_offset: int) -> None:
+        """Make the first file, with fillers before the first unit when that is not at the file's beginning."""
+        place = queue_offset * _UNIT_BYTES
+        base = place - place % self.segments.size_bytes
+        segment = self._segment = self.segments.append(base)
+        self._position = place - base
+        if self._position:
+            filler = UNIT.pack(0, FILLER_SIZE, 0)
+            segment.view()[: self._position] = filler * (self._position // _UNIT_BYTES)
+            segment.is_dirty = True
+        self.min_offset = self.end_offset = queue_offset
+
+    def units_from(self, queue_offset: int) -> memoryview | None:
+        """The units from an offset to the end of its file, or None when they are not there."""
+        place = queue_offset * _UNIT_BYTES
+        segment = self._segment
+        if segment is None or not segment.base <= place < segment.end:
+            segment = self.segments.find(place)
+            if segment is None:
+                return None
+        start = place - segment.base
+        stop = self._position if segment is self._segment else segment.size_bytes
+        return segment.view()[start:stop] if start < stop else None
+
+    def unit_at(self, queue_offset: int) -> tuple[int, int, int] | None:
+        """(log offset, record size, tags code) of one unit, or None when it is not there."""
+        if not self.min_offset <= queue_offset < self.end_offset:
+            return None
+        units = self.units_from(queue_offset)
+        return None if units is None else _unpack_from(units, 0)
+
+    @property
+    def first_offset(self) -> int:
+        """The queue offset at which the first file begins; what stands there may be a filler or gone from the log."""
+        first = self.segments.first
+        return 0 if first is None else first.base // _UNIT_BYTES
+
+    def next_file_offset(self, queue_offset: int) -> int:
+        """The first queue offset of the file that follows the one of `queue_offset` (Java: rollNextFile)."""
+        per_file = self.segments.size_bytes // _UNIT_BYTES
+        return queue_offset + per_file - queue_offset % per_file
+
+    def load(self, thorough: bool) -> None:
+        """Find the files and the end of the units (store.md 5.5). Raises StoreDamaged.
+
+        After a clean stop the units of the last file are followed by nothing, so their end is found by halving. `thorough`,
+        after a crash, looks at every unit of the last three files, for pages of a mapping reach the disk in any order.
+        """
+        self.segments.load()
+        if not self.segments.segments:
+            self._set_end(None, 0)
+            return
+        segments = self.segments.segments
+        index = max(0, len(segments) - _FILES_SCANNED) if thorough else self._last_begun()
+        while True:
+            segment = segments[index]
+            count = _count_scanned(segment.view()) if thorough else _count_halved(segment.view())
+            if count * _UNIT_BYTES < segment.size_bytes or index + 1 == len(segments):
+                break
+            index += 1
+        self._cut(segment, count * _UNIT_BYTES)
+
+    def _last_begun(self) -> int:
+        """The index of the last file that holds a unit, or 0."""
+        for index in range(len(self.segments) - 1, 0, -1):
+            if _is_unit(self.segments.segments[index].view(), 0):
+                return index
+        return 0
+
+    def _cut(self, segment: Segment, position: int) -> None:
+        """End the queue at a place: what follows goes, in the file and behind it."""
+        self.segments.truncate(segment.base + position)
+        self._set_end(segment, position)
+
+    def _set_end(self, segment: Segment | None, position: int) -> None:
+        self._segment = segment
+        self._view = None
+        self._position = position
+        self._room_end = 0
+        self.end_offset = self.next_offset = 0 if segment is None else (segment.base + position) // _UNIT_BYTES
+        self.max_log_offset = self._end_of_last_record()
+
+    def _end_of_last_record(self) -> int:
+        place = self.end_offset * _UNIT_BYTES - _UNIT_BYTES
+        segment = self.segments.find(place)
+        if segment is None:
+            return 0
+        log_offset, size, _ = _unpack_from(segment.view(), place - segment.base)
+        return 0 if size == FILLER_SIZE and log_offset == 0 else int(log_offset + size)
+
+    def truncate(self, log_end: int) -> None:
+        """Drop the units of records at or beyond the end of the log (store.md 5.9). Raises OSError."""
+        if self.max_log_offset <= log_end:
+            return
+        while (segment := self.segments.last) is not None:
+            view = segment.view()
+            position = self._position if segment is self._segment else segment.size_bytes
+            while position and _unpack_from(view, position - _UNIT_BYTES)[0] >= log_end:
+                position -= _UNIT_BYTES
+            if position:
+                self._cut(segment, position)
+                return
+            self.segments.delete_last()
+        self._set_end(None, 0)
+        self.min_offset = 0
+
+    def correct_min_offset(self, log_min: int) -> None:
+        """Find the first unit whose record is still in the log (store.md 3.4); the end of the queue when none is (as 5.x does).
+
+        Fillers are stepped over, also while the log begins at 0, where Java takes them for units.
+        """
+        low, high = self.first_offset, self.end_offset
+        while low < high:
+            middle = (low + high) // 2
+            units = self.units_from(middle)
+            log_offset, size, _ = (0, FILLER_SIZE, 0) if units is None else _unpack_from(units, 0)
+            if log_offset >= log_min and not (size == FILLER_SIZE and log_offset == 0):
+                high = middle
+            else:
+                low = middle + 1
+        self.min_offset = low
+
+    def delete_expired(self, log_min: int) -> int:
+        """Delete the oldest files, never the last, whose last unit's record is gone (store.md 3.6); how many went. Raises
+        OSError.
+        """
+        count = 0
+        segments = self.segments.segments
+        while len(segments) > 1 and _unpack_from(segments[0].view(), segments[0].size_bytes - _UNIT_BYTES)[0] < log_min:
+            self.segments.delete_first()
+            count += 1
+        self.correct_min_offset(log_min)
+        return count
+
+    def mark_dirty(self) -> None:
+        """Have the next `sync` cover the files at the end: after a crash nobody knows how much of them is on disk."""
+        self.segments.mark_dirty(self.end_offset * _UNIT_BYTES - _FILES_SCANNED * self.segments.size_bytes)
+
+    def sync(self) -> None:
+        """Make the units durable. May run while units are added. Raises OSError."""
+        self.segments.sync()
+
+    def release_idle(self) -> None:
+        """Give back the files that nobody used since the last call."""
+        for segment in self.segments.segments:
+            if segment.release_if_idle() and segment is self._segment:
+                self._view = None
+                self._room_end = 0
+
+    def clear(self) -> None:
+        """Remove all files; the queue is as new."""
+        self.segments.clear()
+        self._set_end(None, 0)
+        self.min_offset = 0
+
+    def release(self) -> None:
+        """Give all files back."""
+        self._view = None
+        self._room_end = 0
+        self.segments.release()
+
+
+def _is_unit(view: memoryview, position: int) -> bool:
+    log_offset, size, _ = _unpack_from(view, position)
+    return bool(log_offset >= 0 and size > 0)
+
+
+def _count_scanned(view: memoryview) -> int:
+    """How many units stand at the beginning of a file before the first that is none."""
+    count = 0
+    for log_offset, size, _ in UNIT.iter_unpack(view):
+        if log_offset < 0 or size <= 0:
+            break
+        count += 1
+    return count
+
+
+def _count_halved(view: memoryview) -> int:
+    """The same for a file in which nothing follows the first that is none."""
+    low, high = 0, len(view) // _UNIT_BYTES
+    while low < high:
+        middle = (low + high) // 2
+        if _is_unit(view, middle * _UNIT_BYTES):
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,150 @@
+# Tests: tests/store/test_maintenance.py
+"""The store's periodic care: queues and checkpoint made durable, old files deleted, the disk watched (store.md 5.1, 5.2, 5.12).
+
+Nothing here runs by itself; `StoreCare.round` is called about once a second and knows what is due. Flushing all queues is spread
+over many rounds, so that no round stops the reactor for long.
+"""
+
+from __future__ import annotations
+
+from pymq.interfaces import IFiles
+from pymq.store.checkpoint import Checkpoint
+from pymq.store.commitlog import CommitLog
+from pymq.store.config import MessageStoreConfig
+from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.dispatch import Dispatcher
+from pymq.store.keyindex import KeyIndex
+from pymq.store.queuetable import QueueTable
+from pymq.store.retention import DiskVerdict, count_removable, is_delete_hour, judge_disk, used_percent
+
+__all__ = ["StoreCare"]
+
+#: Nothing is deleted so soon after the start.
+FIRST_EXPIRY_AFTER_MS = 60_000
+#: Files that nobody used between two of these rounds are given back.
+IDLE_INTERVAL_MS = 60_000
+#: One flush of all queues is spread over this many rounds.
+ROUNDS_PER_PASS = 30
+
+
+class StoreCare:
+    """Looks after the parts of one store. `is_disk_full` says that no message may be taken."""
+
+    def __init__(
+        self,
+        config: MessageStoreConfig,
+        files: IFiles,
+        log_files: IFiles,
+        log: CommitLog,
+        queues: QueueTable,
+        index: KeyIndex | None,
+        checkpoint: Checkpoint,
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._config = config
+        self._files = files
+        self._log_files = log_files
+        self._log = log
+        self._queues = queues
+        self._index = index
+        self._checkpoint = checkpoint
+        self._dispatcher = dispatcher
+        self._next_pass_ms = 0
+        self._next_disk_ms = 0
+        self._next_expiry_ms = 0
+        self._next_idle_ms = 0
+        self._known_min_offset = 0
+        #: The queues that the present flush has still to do, how many at a time, and the store time that it makes durable.
+        self._to_flush: list[ConsumeQueue] = []
+        self._flush_at_once = 1
+        self._pass_store_ms = -1
+        self.is_disk_full = False
+        self.deleted_files = 0
+
+    def begin(self, now_ms: int) -> None:
+        """The store was loaded: start counting the intervals."""
+        self._next_pass_ms = now_ms + self._config.flush_consume_queue_thorough_interval
+        self._next_expiry_ms = now_ms + FIRST_EXPIRY_AFTER_MS
+        self._next_idle_ms = now_ms + IDLE_INTERVAL_MS
+        self._next_disk_ms = now_ms
+        self._known_min_offset = self._log.min_offset
+
+    def round(self, now_ms: int) -> None:
+        """Do what is due. Raises OSError when the disk fails."""
+        if self._pass_store_ms >= 0 or now_ms >= self._next_pass_ms:
+            self._flush_some(now_ms)
+        if now_ms >= self._next_disk_ms:
+            self._next_disk_ms = now_ms + self._config.clean_resource_interval
+            verdict = self.judge()
+            self.is_disk_full = verdict.full
+            if now_ms >= self._next_expiry_ms:
+                self.expire(now_ms, verdict)
+        if now_ms >= self._next_idle_ms:
+            self._next_idle_ms = now_ms + IDLE_INTERVAL_MS
+            self._queues.release_idle()
+            for segment in self._log.segments.segments[:-1]:
+                segment.release_if_idle()
+
+    def _flush_some(self, now_ms: int) -> None:
+        """A part of a flush of all queues; the checkpoint moves when the last part is done."""
+        if self._pass_store_ms < 0:
+            self._next_pass_ms = now_ms + self._config.flush_consume_queue_thorough_interval
+            self._pass_store_ms = self._dispatcher.last_store_ms
+            self._to_flush = self._queues.dirty()
+            self._flush_at_once = -(-len(self._to_flush) // ROUNDS_PER_PASS)
+        for queue in self._to_flush[: self._flush_at_once]:
+            queue.sync()
+        del self._to_flush[: self._flush_at_once]
+        if not self._to_flush:
+            self._end_pass()
+
+    def _end_pass(self) -> None:
+        store_ms, self._pass_store_ms = self._pass_store_ms, -1
+        if self._index is not None:
+            self._index.flush()
+        if store_ms > 0:
+            self._checkpoint.logics_ms = store_ms
+            if self._index is not None:
+                # Said of all that was stored by then, with keys or without: our recovery relies on it (recovery._is_ours).
+                self._checkpoint.index_ms = store_ms
+        self._checkpoint.flush()
+
+    def flush_all(self) -> None:
+        """Make queues, index and checkpoint durable at once, as at shutdown. Raises OSError."""
+        self._pass_store_ms = self._dispatcher.last_store_ms
+        self._to_flush = []
+        for queue in self._queues.dirty():
+            queue.sync()
+        self._end_pass()
+
+    def judge(self) -> DiskVerdict:
+        """What the use of the disks asks for now."""
+        config = self._config
+        return judge_disk(
+            used_percent(*self._log_files.space()),
+            used_percent(*self._files.space()),
+            clean_from=config.disk_max_used_space_ratio,
+            forced_from=config.disk_space_clean_forcibly_ratio,
+            full_from=config.disk_space_warning_level_ratio,
+            forced_allowed=config.clean_file_forcibly_enable,
+        )
+
+    def expire(self, now_ms: int, verdict: DiskVerdict) -> None:
+        """Delete commit log files that may go; queues and index follow the log's beginning. Raises OSError."""
+        hour_has_come = is_delete_hour(now_ms, self._config.delete_when)
+        if hour_has_come or verdict.clean or verdict.forced:
+            count = count_removable(
+                [segment.modified_ms() for segment in self._log.segments],
+                now_ms=now_ms,
+                reserved_hours=self._config.file_reserved_time,
+                hour_has_come=hour_has_come,
+                verdict=verdict,
+            )
+            for _ in range(count):
+                self._log.segments.delete_first()
+            self.deleted_files += count
+        if self._log.min_offset > self._known_min_offset:
+            self._known_min_offset = self._log.min_offset
+            self._queues.delete_expired(self._known_min_offset)
+            if self._index is not None:
+                self._index.delete_before(self._known_min_offset)

@@ -1,0 +1,133 @@
+# Tests: tests/store/test_queuetable.py
+"""All consume queues of a store, by topic and queue id (store.md 1.1, 2.9; Java: DefaultMessageStore.consumeQueueTable)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pymq.interfaces import IFiles
+from pymq.message.record import TOPIC_BYTES_MAX
+from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
+from pymq.store.config import MessageStoreConfig
+from pymq.store.consumequeue import ConsumeQueue
+
+__all__ = ["QueueTable"]
+
+FOLDER = "consumequeue"
+
+_QUEUE_ID_MAX = 2**31 - 1
+#: Topics whose queues are never dropped as unused.
+_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, OP_HALF_TOPIC})
+
+
+class QueueTable:
+    """The queues, read from the folders `consumequeue/<topic>/<queue id>`; new ones are made when their first message comes."""
+
+    def __init__(self, files: IFiles, config: MessageStoreConfig) -> None:
+        self._files = files
+        self._file_bytes = config.consume_queue_file_bytes
+        self._table: dict[tuple[str, int], ConsumeQueue] = {}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[ConsumeQueue]:
+        return iter(self._table.values())
+
+    def get(self, topic: str, queue_id: int) -> ConsumeQueue | None:
+        """The queue, or None when no message of it was ever stored."""
+        return self._table.get((topic, queue_id))
+
+    def obtain(self, topic: str, queue_id: int) -> ConsumeQueue | None:
+        """The queue, made if need be; None when there cannot be one of that name. Nothing is written before its first unit."""
+        queue = self._table.get((topic, queue_id))
+        if queue is None and _can_be_folder(topic) and 0 <= queue_id <= _QUEUE_ID_MAX:
+            queue = self._table[topic, queue_id] = self._make(topic, queue_id)
+        return queue
+
+    def _make(self, topic: str, queue_id: int) -> ConsumeQueue:
+        return ConsumeQueue(self._files, f"{FOLDER}/{topic}/{queue_id}", topic, queue_id, self._file_bytes)
+
+    def load(self, thorough: bool) -> None:
+        """Find all queues and their ends. A folder whose name is no queue id is passed over. Raises StoreDamaged."""
+        for topic in self._files.list(FOLDER):
+            folder = f"{FOLDER}/{topic}"
+            if not self._files.is_folder(folder) or not _can_be_folder(topic):
+                continue
+            for name in self._files.list(folder):
+                if name.isascii() and name.isdigit() and self._files.is_folder(f"{folder}/{name}"):
+                    queue = self._make(topic, int(name))
+                    queue.load(thorough)
+                    queue.release()
+                    self._table[topic, queue.queue_id] = queue
+
+    @property
+    def max_log_offset(self) -> int:
+        """The end of the newest record that has a unit in any queue."""
+        return max((queue.max_log_offset for queue in self), default=0)
+
+    def truncate(self, log_end: int) -> None:
+        """Drop all units of records at or beyond the end of the log. Raises OSError."""
+        for queue in self:
+            queue.truncate(log_end)
+
+    def correct_offsets(self, log_min: int) -> None:
+        """After recovery: find the first readable message of each queue, and number new messages on from its end."""
+        for queue in self:
+            queue.correct_min_offset(log_min)
+            queue.next_offset = queue.end_offset
+            queue.release()
+
+    def delete_expired(self, log_min: int) -> int:
+        """Delete files whose messages are all gone from the log; how many went. Raises OSError."""
+        return sum(queue.delete_expired(log_min) for queue in self)
+
+    def clear(self) -> None:
+        """Remove all queues: there is no log, so what they point at is gone (store.md 5.7)."""
+        self._remove(list(self._table))
+
+    def drop_unused(self, topics_to_keep: Iterable[str]) -> list[str]:
+        """Remove the queues of topics that are not kept, apart from the system's and light queues; the topics, sorted."""
+        kept = _KEPT_TOPICS.union(topics_to_keep)
+        keys = [key for key in self._table if key[0] not in kept and not key[0].startswith(LMQ_PREFIX)]
+        self._remove(keys)
+        return sorted({topic for topic, _ in keys})
+
+    def _remove(self, keys: list[tuple[str, int]]) -> None:
+        for key in keys:
+            self._table.pop(key).clear()
+        left = {topic for topic, _ in self._table}
+        for topic in {topic for topic, _ in keys} - left:
+            folder = f"{FOLDER}/{topic}"
+            if self._files.is_folder(folder) and not self._files.list(folder):
+                self._files.delete(folder)
+
+    def topics(self) -> list[str]:
+        """The topics that have messages in queues, sorted."""
+        return sorted({queue.topic for queue in self if queue.end_offset})
+
+    def mark_dirty(self) -> None:
+        """Have every queue synced in the next round."""
+        for queue in self:
+            queue.mark_dirty()
+
+    def dirty(self) -> list[ConsumeQueue]:
+        """The queues that have units which are not yet synced."""
+        return [queue for queue in self if queue.segments.is_dirty]
+
+    def release_idle(self) -> None:
+        """Give back the files that nobody used since the last call."""
+        for queue in self:
+            queue.release_idle()
+
+    def release(self) -> None:
+        """Give all files back."""
+        for queue in self:
+            queue.release()
+
+
+def _can_be_folder(topic: str) -> bool:
+    """Whether a topic can name a folder; a name with a path in it must never reach the disk."""
+    if not topic or topic in (".", "..") or "/" in topic or "\\" in topic or not topic.isprintable():
+        return False
+    return len(topic) <= TOPIC_BYTES_MAX and (topic.isascii() or len(topic.encode("utf-8", "replace")) <= TOPIC_BYTES_MAX)

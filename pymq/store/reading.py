@@ -1,0 +1,188 @@
+# Tests: tests/store/test_reading.py
+"""Reading queues: the answer to a pull, and the place of a time (store.md 3.5, 8.2; Java: DefaultMessageStore.getMessage).
+
+Records come as memoryviews of the mapped log, uncopied.
+"""
+
+from __future__ import annotations
+
+from pymq.message.results import GetResult, GetStatus
+from pymq.message.tags import narrow_code
+from pymq.store.commitlog import CommitLog
+from pymq.store.config import QUEUE_UNIT_BYTES, MessageStoreConfig
+from pymq.store.consumequeue import FILLER_SIZE, UNIT, ConsumeQueue
+from pymq.store.queuetable import QueueTable
+from pymq.store.segment import Segment
+
+__all__ = ["QueueReader", "is_match", "outside"]
+
+#: Bytes of queue units that one get looks through at least, and for each message asked for.
+SCAN_BYTES_MIN = 16000
+
+_INT32_MIN = -(2**31)
+_INT32_MAX = 2**31 - 1
+_iter_units = UNIT.iter_unpack
+
+
+def outside(queue_offset: int, min_offset: int, max_offset: int) -> GetResult:
+    """The answer for an offset at which the queue holds nothing (store.md 8.2)."""
+    if max_offset == 0:
+        status, next_offset = GetStatus.NO_MESSAGE_IN_QUEUE, 0
+    elif queue_offset < min_offset:
+        status, next_offset = GetStatus.OFFSET_TOO_SMALL, min_offset
+    elif queue_offset == max_offset:
+        status, next_offset = GetStatus.OFFSET_OVERFLOW_ONE, queue_offset
+    else:
+        status, next_offset = GetStatus.OFFSET_OVERFLOW_BADLY, max_offset
+    return GetResult(status, [], next_offset, min_offset, max_offset)
+
+
+def is_match(tags_code: int, tag_filter: frozenset[int]) -> bool:
+    """Whether a filter lets a unit pass: only the low 32 bits of its code count."""
+    return tags_code in tag_filter or (not _INT32_MIN <= tags_code <= _INT32_MAX and narrow_code(tags_code) in tag_filter)
+
+
+class QueueReader:
+    """Answers questions about queues from queues and log. `memory_bytes` is the machine's memory."""
+
+    def __init__(self, log: CommitLog, queues: QueueTable, config: MessageStoreConfig, memory_bytes: int) -> None:
+        self._log = log
+        self._queues = queues
+        self._behind_bytes = memory_bytes * config.access_message_in_memory_max_ratio // 100
+        self._memory_limits = (config.max_transfer_count_on_message_in_memory, config.max_transfer_bytes_on_message_in_memory)
+        self._disk_limits = (config.max_transfer_count_on_message_in_disk, config.max_transfer_bytes_on_message_in_disk)
+
+    def get(
+        self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None
+    ) -> GetResult:
+        """The messages of a queue from an offset on; see IMessageStore.get."""
+        queue = self._queues.get(topic, queue_id)
+        if queue is None:
+            return GetResult(GetStatus.NO_MESSAGE_IN_QUEUE, [], 0, 0, 0)
+        min_offset, max_offset = queue.min_offset, queue.end_offset
+        if not min_offset <= queue_offset < max_offset:
+            return outside(queue_offset, min_offset, max_offset)
+        units = queue.units_from(queue_offset)
+        if units is None:
+            return GetResult(
+                GetStatus.OFFSET_FOUND_NULL, [], queue.next_file_offset(queue_offset), min_offset, max_offset
+            )
+        result = GetResult(GetStatus.NO_MATCHED_MESSAGE, [], queue_offset, min_offset, max_offset)
+        if tag_filter is None and self._take_run(result, units, count_max):
+            return result
+        self._scan(result, units, count_max, tag_filter)
+        return result
+
+    def _take_run(self, result: GetResult, units: memoryview, count_max: int) -> bool:
+        """Take messages up to the limits that hold for the first one. False when that is gone: it must be done the long way."""
+        log_offset = UNIT.unpack_from(units)[0]
+        segment = self._log.segments.find(log_offset)
+        if segment is None:
+            return False
+        behind = self._log.end - log_offset
+        count_limit, bytes_left = self._disk_limits if behind > self._behind_bytes else self._memory_limits
+        wanted = min(count_max, count_limit) if count_max > 1 else 1
+        view, base, end = segment.view(), segment.base, segment.end
+        records = result.records
+        for log_offset, size, _ in _iter_units(units[: wanted * QUEUE_UNIT_BYTES]):
+            if not base <= log_offset < end:
+                segment = self._log.segments.find(log_offset)
+                if segment is None:
+                    break
+                view, base, end = segment.view(), segment.base, segment.end
+            bytes_left -= size
+            if bytes_left < 0 and records:
+                bytes_left += size
+                break
+            start = log_offset - base
+            records.append(view[start : start + size])
+        if not records:
+            return False
+        result.status = GetStatus.FOUND
+        result.count = len(records)
+        result.next_offset += len(records)
+        result.size_bytes = sum(map(len, records))
+        result.is_behind = self._log.end - log_offset > self._behind_bytes
+        return True
+
+    def _scan(self, result: GetResult, units: memoryview, count_max: int, tag_filter: frozenset[int] | None) -> None:
+        """Look at unit after unit, as Java does: pass over what the filter does not want and over log files that are gone."""
+        log_end, behind_bytes = self._log.end, self._behind_bytes
+        skip_until = -1
+        scanned, log_offset = 0, log_end
+        segment: Segment | None = None
+        for log_offset, size, tags_code in _iter_units(units[: max(SCAN_BYTES_MIN, QUEUE_UNIT_BYTES * count_max)]):
+            if log_offset >= skip_until:
+                skip_until = -1
+                if self._is_full(result, size, count_max, log_end - log_offset > behind_bytes):
+                    break
+                if tag_filter is None or is_match(tags_code, tag_filter):
+                    if segment is None or not segment.base <= log_offset < segment.end:
+                        segment = self._log.segments.find(log_offset)
+                    if segment is not None and log_offset + size <= log_end and size != FILLER_SIZE:
+                        start = log_offset - segment.base
+                        result.records.append(segment.view()[start : start + size])
+                        result.size_bytes += size
+                        result.status = GetStatus.FOUND
+                    else:
+                        if not result.records:
+                            result.status = GetStatus.MESSAGE_WAS_REMOVING
+                        file_bytes = self._log.segments.size_bytes
+                        skip_until = log_offset + file_bytes - log_offset % file_bytes
+                elif not result.records:
+                    result.status = GetStatus.NO_MATCHED_MESSAGE
+            scanned += 1
+        result.next_offset += scanned
+        result.count = len(result.records)
+        result.is_behind = log_end - log_offset > behind_bytes
+
+    def _is_full(self, result: GetResult, size: int, count_max: int, is_on_disk: bool) -> bool:
+        """Whether an answer takes no further record; the first one is always taken."""
+        count = len(result.records)
+        if not count:
+            return False
+        count_limit, bytes_limit = self._disk_limits if is_on_disk else self._memory_limits
+        return count >= min(count_max, count_limit) or result.size_bytes + size > bytes_limit
+
+    def offset_at(self, topic: str, queue_id: int, time_ms: int) -> int:
+        """The queue offset of the message stored nearest to a time, as Java 4.9.8 finds it (store.md 3.5)."""
+        queue = self._queues.get(topic, queue_id)
+        if queue is None or queue.first_offset >= queue.end_offset:
+            return 0
+        low, high = self._file_span(queue, time_ms)
+        left: tuple[int, int] | None = None
+        right: tuple[int, int] | None = None
+        last_gone = -1
+        while low <= high:
+            middle = (low + high) // 2
+            unit = queue.unit_at(middle)
+            if unit is None or unit[0] < self._log.min_offset:
+                low, last_gone = middle + 1, middle
+                continue
+            stored_ms = self._log.store_time(unit[0])
+            if stored_ms < 0:
+                return 0
+            if stored_ms == time_ms:
+                return middle
+            if stored_ms > time_ms:
+                high, right = middle - 1, (middle, stored_ms)
+            else:
+                low, left = middle + 1, (middle, stored_ms)
+        if left is None:
+            return right[0] if right is not None else max(last_gone, 0)
+        if right is None or abs(time_ms - left[1]) <= abs(time_ms - right[1]):
+            return left[0]
+        return right[0]
+
+    def _file_span(self, queue: ConsumeQueue, time_ms: int) -> tuple[int, int]:
+        """The first and last readable queue offset of the file to search: the first one last written at the time or later."""
+        segments = queue.segments.segments
+        segment = next((segment for segment in segments if segment.modified_ms() >= time_ms), segments[-1])
+        low = max(queue.min_offset, segment.base // QUEUE_UNIT_BYTES)
+        return low, min(queue.end_offset, segment.end // QUEUE_UNIT_BYTES) - 1
+
+    def store_time(self, topic: str, queue_id: int, queue_offset: int) -> int:
+        """When the message was stored, in milliseconds since the epoch; -1 when it is not there."""
+        queue = self._queues.get(topic, queue_id)
+        unit = None if queue is None else queue.unit_at(queue_offset)
+        return -1 if unit is None else self._log.store_time(unit[0])

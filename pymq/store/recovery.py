@@ -1,0 +1,234 @@
+# Tests: tests/store/test_recovery.py
+"""After a stop or a crash: how far the log is whole, and queues and index made to agree with it (store.md 5.5 to 5.10).
+
+The commit log is the only truth. The walk begins at a record that is known to be sound and durable, goes on as long as records
+are sound, and where it ends the log is cut. Where Java begins at the start of a file we begin at the newest record that a queue
+unit vouches for, so that a start takes as long as what happened since the last checkpoint, not as long as gigabytes; without
+such a unit Java's rule is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+
+from pymq.message.record import Outcome, RecordCheck, check_record
+from pymq.store.checkpoint import Checkpoint
+from pymq.store.commitlog import CommitLog
+from pymq.store.config import MessageStoreConfig
+from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.dispatch import Dispatcher
+from pymq.store.queuetable import QueueTable
+
+__all__ = ["RecoveryReport", "recover", "walk"]
+
+#: After a clean stop Java looks through this many files at the end of the log.
+FILES_CHECKED = 3
+
+_RECORDS_AT_ONCE = 1024
+
+
+@attrs.define
+class RecoveryReport:
+    """What recovery did, for the log. Offsets are log offsets, counts are of records.
+
+    `walk_begin` to `log_end` was checked, `stopped_by` is what stood at its end; `cut_files` went as they lay beyond it.
+    `dispatched` counts those given to queues and index, which know most of them already.
+    """
+
+    is_abnormal: bool
+    walk_begin: int = 0
+    log_end: int = 0
+    checked: int = 0
+    stopped_by: str = ""
+    cut_files: int = 0
+    dispatched: int = 0
+    queues: int = 0
+    anomalies: int = 0
+
+
+@attrs.define
+class _Walked:
+    """Where a walk ended, how many records it saw and what stopped it."""
+
+    end: int
+    count: int = 0
+    stopped_by: str = "the end of the files"
+
+
+def walk(
+    log: CommitLog,
+    begin: int,
+    receive: Callable[[Sequence[RecordCheck]], None] | None,
+    *,
+    check_crc: bool,
+) -> _Walked:
+    """Follow the records from `begin`, which must be a record's place, and hand them on in order if anybody wants them.
+
+    A blank leads to the next file, whatever its size says; the end before a blank with no file behind it is the blank's place.
+    """
+    walked = _Walked(begin)
+    pending: list[RecordCheck] = []
+    for segment in [segment for segment in log.segments if segment.end > begin]:
+        view, base = segment.view(), segment.base
+        position = max(0, begin - base)
+        while True:
+            check = check_record(view, position, segment.size_bytes, check_crc, receive is not None)
+            if check.outcome is not Outcome.OK:
+                break
+            if check.log_offset != base + position:
+                check = RecordCheck(Outcome.BAD, check.size, f"the record says that it stands at {check.log_offset}")
+                break
+            position += check.size
+            walked.count += 1
+            if receive is not None:
+                pending.append(check)
+                if len(pending) >= _RECORDS_AT_ONCE:
+                    receive(pending)
+                    pending = []
+        walked.end = base + position
+        if check.outcome is not Outcome.BLANK:
+            walked.stopped_by = check.reason
+            break
+    if pending and receive is not None:
+        receive(pending)
+    return walked
+
+
+def recover(
+    log: CommitLog,
+    queues: QueueTable,
+    dispatcher: Dispatcher,
+    checkpoint: Checkpoint,
+    config: MessageStoreConfig,
+    *,
+    is_abnormal: bool,
+) -> RecoveryReport:
+    """Find the end of the log, cut log and queues there, and fill queues and index that lag. Raises OSError.
+
+    `log` and `queues` are loaded, the index is loaded and is cut by the caller at the report's `log_end`.
+    """
+    report = RecoveryReport(is_abnormal)
+    if not log.segments.segments:
+        queues.clear()
+        return report
+    if is_abnormal:
+        report.walk_begin = _begin_after_crash(log, queues, checkpoint, config)
+        walked = walk(log, report.walk_begin, _counting(dispatcher, report), check_crc=config.check_crc_on_recover)
+    else:
+        report.walk_begin = _begin_after_stop(log, queues)
+        walked = walk(log, report.walk_begin, None, check_crc=config.check_crc_on_recover)
+    report.log_end, report.checked, report.stopped_by = walked.end, walked.count, walked.stopped_by
+    files = len(log.segments)
+    log.truncate(walked.end)
+    report.cut_files = files - len(log.segments)
+    queues.truncate(walked.end)
+    _fill(log, queues, dispatcher, report)
+    dispatcher.end = log.end
+    queues.correct_offsets(log.min_offset)
+    if is_abnormal:
+        # What a killed process wrote may be in the page cache only.
+        log.last_store_ms = dispatcher.last_store_ms
+        log.segments.mark_dirty(report.walk_begin)
+        queues.mark_dirty()
+    report.queues = len(queues)
+    report.anomalies = sum(queue.anomalies for queue in queues) + dispatcher.unqueued
+    for segment in log.segments.segments[:-1]:
+        segment.release()
+    return report
+
+
+def _counting(dispatcher: Dispatcher, report: RecoveryReport) -> Callable[[Sequence[RecordCheck]], None]:
+    def receive(records: Sequence[RecordCheck]) -> None:
+        report.dispatched += len(records)
+        dispatcher.dispatch(records)
+
+    return receive
+
+
+def _fill(log: CommitLog, queues: QueueTable, dispatcher: Dispatcher, report: RecoveryReport) -> None:
+    """Dispatch what the queues lack at their end (store.md 5.10); all of the log when they do not end at a record."""
+    begin = max(log.min_offset, queues.max_log_offset)
+    receive = _counting(dispatcher, report)
+    if begin < log.end and walk(log, begin, receive, check_crc=False).end < log.end and begin > log.min_offset:
+        walk(log, log.min_offset, receive, check_crc=False)
+
+
+def _begin_after_stop(log: CommitLog, queues: QueueTable) -> int:
+    """Where to begin when all was flushed and dispatched: at the newest record that has a unit, if it is what the unit says.
+
+    Otherwise at the third file from the end, as Java does.
+    """
+    newest = max(queues, key=lambda queue: queue.max_log_offset, default=None)
+    if newest is not None:
+        queue_offset = newest.end_offset - 1
+        unit = _last_unit(newest)
+        if unit is not None:
+            check = _sound_record(log, unit[0], unit[1])
+            if check is not None and (check.topic, check.queue_id, check.queue_offset) == (
+                newest.topic,
+                newest.queue_id,
+                queue_offset,
+            ):
+                return unit[0]
+    return log.segments.segments[max(0, len(log.segments) - FILES_CHECKED)].base
+
+
+def _last_unit(queue: ConsumeQueue) -> tuple[int, int, int] | None:
+    return queue.unit_at(queue.end_offset - 1) if queue.max_log_offset else None
+
+
+def _sound_record(log: CommitLog, log_offset: int, size: int) -> RecordCheck | None:
+    """The record at a log offset, body checked, or None unless it is whole, of that size and at its own place."""
+    segment = log.segments.find(log_offset)
+    if segment is None:
+        return None
+    check = check_record(segment.view(), log_offset - segment.base, segment.size_bytes)
+    return check if check.outcome is Outcome.OK and check.size == size and check.log_offset == log_offset else None
+
+
+def _begin_after_crash(log: CommitLog, queues: QueueTable, checkpoint: Checkpoint, config: MessageStoreConfig) -> int:
+    """Where to begin when only what the checkpoint vouches for is durable, in log, queues and index alike."""
+    if not len(queues):
+        return log.min_offset
+    safe_ms = checkpoint.min_ms
+    if config.message_index_enable and (config.message_index_safe or _is_ours(checkpoint)):
+        safe_ms = checkpoint.min_index_ms
+    begin = log.min_offset
+    for segment in reversed(log.segments.segments):
+        check = check_record(segment.view(), 0, segment.size_bytes, False, False)
+        if check.outcome is Outcome.OK and 0 < check.store_timestamp <= safe_ms:
+            begin = segment.base
+            break
+    return max((begin, *_newest_safe_records(log, queues, safe_ms)))
+
+
+def _is_ours(checkpoint: Checkpoint) -> bool:
+    """Whether the index time goes along with the others, as our store writes it. Java's stands still until an index file is
+    full.
+    """
+    return checkpoint.index_ms >= checkpoint.logics_ms > 0
+
+
+def _newest_safe_records(log: CommitLog, queues: QueueTable, safe_ms: int) -> Iterator[int]:
+    """For each queue the place of the newest record stored at or before `safe_ms`, found by halving; sound ones only."""
+    for queue in queues:
+        low, high = queue.first_offset, queue.end_offset
+        while low < high:
+            middle = (low + high) // 2
+            if _is_stored_by(log, queue, middle, safe_ms):
+                low = middle + 1
+            else:
+                high = middle
+        unit = queue.unit_at(low - 1)
+        if unit is not None and log.store_time(unit[0]) <= safe_ms and _sound_record(log, unit[0], unit[1]) is not None:
+            yield unit[0]
+
+
+def _is_stored_by(log: CommitLog, queue: ConsumeQueue, queue_offset: int, time_ms: int) -> bool:
+    """Whether the message was stored by then; one that left the log was, one that cannot be read was not."""
+    unit = queue.unit_at(queue_offset)
+    if unit is None:
+        return False
+    return unit[0] < log.min_offset or 0 < log.store_time(unit[0]) <= time_ms

@@ -1,0 +1,96 @@
+# Tests: tests/store/test_segment.py
+"""One file of fixed size in a row of files, named by the byte at which it begins (store.md 1.2; Java: MappedFile).
+
+A segment opens its file at the first use and gives it back when it is released, so thousands of them cost nothing while they
+rest.
+"""
+
+from __future__ import annotations
+
+from pymq.interfaces import IFile, IFiles
+
+__all__ = ["Segment", "segment_name"]
+
+_NAME_DIGITS = 20
+
+
+def segment_name(base: int) -> str:
+    """The name of the file that begins at byte `base` of its row."""
+    return f"{base:0{_NAME_DIGITS}d}"
+
+
+class Segment:
+    """Bytes `base` to `end` of a row. `is_dirty` says that something was written that is not yet synced."""
+
+    __slots__ = ("_file", "_files", "_view", "base", "end", "is_dirty", "is_used", "path", "size_bytes")
+
+    def __init__(self, files: IFiles, path: str, base: int, size_bytes: int, file: IFile | None = None) -> None:
+        self._files = files
+        self._file = file
+        self._view: memoryview | None = None
+        self.path = path
+        self.base = base
+        self.size_bytes = size_bytes
+        self.end = base + size_bytes
+        self.is_dirty = False
+        #: Set by every access, so that release_if_idle can tell who rests.
+        self.is_used = False
+
+    def _open(self) -> IFile:
+        if self._file is None:
+            self._file = self._files.open(self.path)
+        return self._file
+
+    def view(self) -> memoryview:
+        """A writable memoryview of the whole file. Who writes through it sets `is_dirty`."""
+        self.is_used = True
+        if self._view is None:
+            self._view = self._open().view()
+        return self._view
+
+    def write_at(self, position: int, data: bytes) -> None:
+        """Write `data` at a place in the file. Raises OSError."""
+        self.is_dirty = self.is_used = True
+        self._open().write_at(position, data)
+
+    def zero_from(self, position: int) -> None:
+        """Make the rest of the file zero (store.md 5.9: what stays behind an end may come to life again). Raises OSError."""
+        if self._open().zero_from(position):
+            self.is_dirty = True
+
+    def sync(self) -> None:
+        """Make what was written durable. Raises OSError; the segment then stays dirty.
+
+        The mark is taken back first, for a write in another thread may set it anew while the disk works.
+        """
+        if self.is_dirty:
+            self.is_dirty = False
+            try:
+                self._open().sync()
+            except BaseException:
+                self.is_dirty = True
+                raise
+
+    def modified_ms(self) -> int:
+        """When the file was last written, in milliseconds since the epoch."""
+        return int(self._files.modified_ms(self.path))
+
+    def release(self) -> None:
+        """Give the file back; views of it stay readable."""
+        file, self._file, self._view = self._file, None, None
+        if file is not None:
+            file.close()
+
+    def release_if_idle(self) -> bool:
+        """Release it if nobody used it since the last call and nothing waits for a sync. Whether it was released."""
+        if self.is_used or self.is_dirty or self._file is None:
+            self.is_used = False
+            return False
+        self.release()
+        return True
+
+    def delete(self) -> None:
+        """Remove the file; views of it stay readable."""
+        self.release()
+        self.is_dirty = False
+        self._files.delete(self.path)

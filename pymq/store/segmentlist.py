@@ -1,0 +1,147 @@
+# Tests: tests/store/test_segmentlist.py
+"""A row of segments that together make one long stream of bytes (store.md 1.2; Java: MappedFileQueue)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pymq.errors import StoreDamaged
+from pymq.interfaces import IFiles
+from pymq.store.segment import Segment, segment_name
+
+__all__ = ["SegmentList"]
+
+
+class SegmentList:
+    """The segments of one folder, in order. A file may be missing in between: what it held is then not there."""
+
+    __slots__ = ("_files", "_is_folder_dirty", "folder", "segments", "size_bytes")
+
+    def __init__(self, files: IFiles, folder: str, size_bytes: int) -> None:
+        self._files = files
+        self.folder = folder
+        self.size_bytes = size_bytes
+        self.segments: list[Segment] = []
+        self._is_folder_dirty = False
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.segments)
+
+    def load(self) -> None:
+        """Find the files. Raises StoreDamaged for a file of another size or with a name that is no number, as Java refuses to
+        start.
+
+        Folders are passed over, and an empty last file, left by a crash while it was made, is deleted (both as 5.x does).
+        """
+        names = [name for name in self._files.list(self.folder) if not self._files.is_folder(self._path(name))]
+        self.segments = []
+        for name in names:
+            path = self._path(name)
+            size = self._files.size(path)
+            if size == 0 and name == names[-1]:
+                self._files.delete(path)
+                self._is_folder_dirty = True
+                continue
+            if size != self.size_bytes:
+                raise StoreDamaged(f"{path} has {size} bytes, the settings say {self.size_bytes}")
+            if not (name.isascii() and name.isdigit()):
+                raise StoreDamaged(f"{path} does not belong here: its name is not the number of a byte")
+            self.segments.append(Segment(self._files, path, int(name), size))
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/{name}" if self.folder else name
+
+    @property
+    def first(self) -> Segment | None:
+        """The oldest segment."""
+        return self.segments[0] if self.segments else None
+
+    @property
+    def last(self) -> Segment | None:
+        """The newest segment."""
+        return self.segments[-1] if self.segments else None
+
+    def find(self, offset: int) -> Segment | None:
+        """The segment that holds byte `offset`, by reckoning; by looking at each where files are missing or out of place."""
+        segments = self.segments
+        if not segments or offset < segments[0].base:
+            return None
+        index = (offset - segments[0].base) // self.size_bytes
+        if index < len(segments):
+            segment = segments[index]
+            if segment.base <= offset < segment.end:
+                return segment
+        for segment in segments:
+            if segment.base <= offset < segment.end:
+                return segment
+        return None
+
+    def append(self, base: int) -> Segment:
+        """A new last segment that begins at `base`. Raises OSError."""
+        path = self._path(segment_name(base))
+        segment = Segment(self._files, path, base, self.size_bytes, self._files.create(path, self.size_bytes))
+        self._is_folder_dirty = True
+        self.segments.append(segment)
+        return segment
+
+    def delete_last(self) -> None:
+        """Remove the newest segment."""
+        self._is_folder_dirty = True
+        self.segments.pop().delete()
+
+    def delete_first(self) -> None:
+        """Remove the oldest segment."""
+        self._is_folder_dirty = True
+        self.segments.pop(0).delete()
+
+    def truncate(self, offset: int) -> None:
+        """Remove the files that begin beyond `offset` and make what follows it in its own file zero (store.md 5.9)."""
+        while self.segments and self.segments[-1].base > offset:
+            self.delete_last()
+        segment = self.last
+        if segment is not None and offset < segment.end:
+            segment.zero_from(offset - segment.base)
+
+    def clear(self) -> None:
+        """Remove all files, and the folder if nothing else is in it."""
+        while self.segments:
+            self.delete_last()
+        if not self._files.list(self.folder):
+            self._files.delete(self.folder)
+        self._is_folder_dirty = False
+
+    def sync(self) -> None:
+        """Make everything durable that was written, oldest first, names of files included. Raises OSError.
+
+        May run in another thread while the last segment is written.
+        """
+        if self._is_folder_dirty:
+            self._is_folder_dirty = False
+            try:
+                self._files.sync_folder(self.folder)
+            except BaseException:
+                self._is_folder_dirty = True
+                raise
+        for segment in list(self.segments):
+            if segment.is_dirty:
+                segment.sync()
+
+    def mark_dirty(self, offset: int) -> None:
+        """Have the next `sync` cover everything from byte `offset` on, for nobody knows how much of it reached the disk."""
+        self._is_folder_dirty = bool(self.segments)
+        for segment in self.segments:
+            if segment.end > offset:
+                segment.is_dirty = True
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether `sync` has something to do."""
+        return self._is_folder_dirty or any(segment.is_dirty for segment in self.segments)
+
+    def release(self) -> None:
+        """Give all files back."""
+        for segment in self.segments:
+            segment.release()
