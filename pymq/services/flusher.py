@@ -123,7 +123,8 @@ class Flusher:
     def _flush(self) -> None:
         """Begin a flush; when it is done, and somebody waits for more, begin another."""
         self.flush_count += 1
-        self._flushing = finished = Deferred()
+        finished: Deferred[None] = Deferred()
+        self._flushing = finished
         flushed = self._run_blocking(self._store.flush).addCallbacks(self._flushed, self._failed)
         flushed.addBoth(self._finished, finished, self._asked_count)
 

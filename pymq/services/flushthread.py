@@ -45,7 +45,8 @@ class FlushThread:
         thread, self._thread = self._thread, None
         if thread is None:
             return succeed(None)
-        self._ended = ended = Deferred()
+        ended: Deferred[None] = Deferred()
+        self._ended = ended
         self._calls.put(None)
         return ended.addCallback(lambda _: thread.join())
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -65,7 +65,9 @@ class Registrar:
         self._round: Deferred[None] | None = None
         self._next_round: IDelayedCall | None = None
         self._is_running = False
-        self._waiting: list[Deferred[None]] = []
+        #: Who waits for the round that is under way, and for the one after it.
+        self._waiting_now: list[Deferred[None]] = []
+        self._waiting_next: list[Deferred[None]] = []
         period_s = min(max(config.register_name_server_period / 1000, PERIOD_LEAST_S), PERIOD_MOST_S)
         self._periodic = Periodic(
             clock, period_s, self.register_all, name="registration with the name servers", initial_delay_s=SECOND_ROUND_S
@@ -89,7 +91,10 @@ class Registrar:
             self._next_round = None
         await self._periodic.stop()
         if self._round is not None:
-            await self.when_told()
+            over: Deferred[None] = Deferred()
+            self._waiting_now.append(over)
+            await over
+        self._release(self._waiting_next)
         config = self._config
         await self._name_servers.unregister(
             UnRegisterBrokerRequestHeader(
@@ -103,21 +108,27 @@ class Registrar:
     def register_all(self) -> Deferred[None]:
         """Tell every name server everything; fires when each answered or failed."""
         self._needs_full = True
-        told = self.when_told(of_next_round=True)
+        told: Deferred[None] = Deferred()
+        self._waiting_next.append(told)
         if self._round is None:
             self._begin_round()
         return told
 
-    def when_told(self, *, of_next_round: bool = False) -> Deferred[None]:
+    def when_told(self) -> Deferred[None]:
         """Fires when the name servers were told, or did not listen to, every change made so far."""
-        if self._round is None and self._next_round is None and not of_next_round:
-            return succeed(None)
         told: Deferred[None] = Deferred()
-        self._waiting.append(told)
+        if self._changed:
+            self._waiting_next.append(told)
+        elif self._round is not None:
+            self._waiting_now.append(told)
+        else:
+            told.callback(None)
         return told
 
     def _topics_changed(self, changed: list[TopicConfig]) -> None:
         """Topics were made or changed: tell at the end of this turn, all of one turn together."""
+        if not self._is_running:
+            return
         self._changed.update((topic.topic_name, topic) for topic in changed)
         self._round_after(0.0)
 
@@ -140,34 +151,39 @@ class Registrar:
         if self._next_round is not None and self._next_round.active():
             self._next_round.cancel()
         self._next_round = None
-        self._round = Deferred.fromCoroutine(self._tell()).addErrback(
-            lambda failure: self._log.failure("the registration with the name servers failed", failure)
-        )
-        if self._round.called:
-            self._round = None
+        under_way = Deferred.fromCoroutine(self._tell())
+        if not under_way.called:
+            self._round = under_way
 
     async def _tell(self) -> None:
         """One round: everything, or what changed since the last; then whatever has come up meanwhile."""
         is_full, self._needs_full = self._needs_full, False
         topics = self._topics.table if is_full else self._changed
         self._changed = {}
-        waiting, self._waiting = self._waiting, []
+        self._waiting_now, self._waiting_next = self._waiting_next, []
         header, body = self._registration(topics)
         try:
             accepted = await self._name_servers.register(header, body)
-        finally:
-            self._round = None
+        except Exception:
+            self._log.failure("the registration with the name servers failed")
+            accepted = []
+        self._round = None
         self.accepted_count = len(accepted)
-        for told in waiting:
-            told.callback(None)
+        self._release(self._waiting_now)
         if not self._is_running:
             return
         if len(accepted) < len(self._name_servers.addresses):
             self._needs_full = True
-        if self._changed or self._waiting:
+        if self._changed or self._waiting_next:
             self._round_after(0.0)
         elif self._needs_full:
             self._round_after(REFUSED_RETRY_S)
+
+    def _release(self, waiting: list[Deferred[None]]) -> None:
+        released = list(waiting)
+        waiting.clear()
+        for told in released:
+            told.callback(None)
 
     def _registration(self, topics: Mapping[str, TopicConfig]) -> tuple[RegisterBrokerRequestHeader, bytes]:
         config = self._config

@@ -106,7 +106,7 @@ class ReadingTests(ProtocolTestCase):
         for cut in range(len(data) + 1):
             self.protocol.dataReceived(data[:cut])
             self.protocol.dataReceived(data[cut:])
-            self.assertEqual([(answer.opaque, answer.body) for answer in self.written()], [(1, b"one"), (2, b"")], f"cut at {cut}")
+            self.assertEqual([(answer.opaque, answer.body) for answer in self.written()], [(1, b"one"), (2, b"")], cut)
 
     def test_byte_by_byte(self) -> None:
         """A slow peer is a peer."""
