@@ -1,1 +1,58 @@
-"""."""
+"""The client library: producers and consumers for RocketMQ brokers, on Deferreds that coroutines can await.
+
+Reading order: producer, pushconsumer and pullconsumer are what users touch; member is what they share, instance what the members of
+one client id share. Below: api (one method for each request), routes, selector, allocate, rebalance, puller, consume and orderly.
+"""
+
+from pymq.client.allocate import (
+    AllocateAverage,
+    AllocateAverageByCircle,
+    AllocateByConfig,
+    AllocateByConsistentHash,
+    AllocateByMachineRoom,
+)
+from pymq.client.config import ClientConfig, ConsumeFromWhere, MessageModel
+from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, SendMessageContext, SendMessageHook
+from pymq.client.producer import Producer
+from pymq.client.pullconsumer import PullConsumer
+from pymq.client.pushconsumer import PushConsumer
+from pymq.client.results import (
+    ConsumeContext,
+    ConsumeStatus,
+    PullResult,
+    PullStatus,
+    QueryResult,
+    SendResult,
+    SendStatus,
+    ServiceState,
+)
+from pymq.message.message import Message, MessageQueue, StoredMessage
+
+__all__ = [
+    "AllocateAverage",
+    "AllocateAverageByCircle",
+    "AllocateByConfig",
+    "AllocateByConsistentHash",
+    "AllocateByMachineRoom",
+    "ClientConfig",
+    "ConsumeContext",
+    "ConsumeFromWhere",
+    "ConsumeMessageContext",
+    "ConsumeMessageHook",
+    "ConsumeStatus",
+    "Message",
+    "MessageModel",
+    "MessageQueue",
+    "Producer",
+    "PullConsumer",
+    "PullResult",
+    "PullStatus",
+    "PushConsumer",
+    "QueryResult",
+    "SendMessageContext",
+    "SendMessageHook",
+    "SendResult",
+    "SendStatus",
+    "ServiceState",
+    "StoredMessage",
+]

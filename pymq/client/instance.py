@@ -23,8 +23,12 @@ from pymq.client.tasks import Shared, Tasks, all_of
 from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
 from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute
 from pymq.interfaces import IClock
+from pymq.message.message import StoredMessage
 from pymq.periodic import Periodic
+from pymq.remoting.idle import SWEEP_INTERVAL_S
+from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
 from pymq.wire.bodies.heartbeat import ConsumerData, HeartbeatData, ProducerData
+from pymq.wire.bodies.messagequeue import MessageQueue
 
 #: What a request that a client makes on its own account may fail with; such failures are logged and tried again later.
 EXPECTED_ERRORS = (ClientError, *TRANSPORT_ERRORS)
@@ -64,6 +68,18 @@ class ConsumerMember(Protocol):
 
     async def persist_offsets(self) -> None:
         """Commit its offsets."""
+
+    async def reset_offsets(self, table: dict[MessageQueue, int]) -> None:
+        """Go on with these queues at these offsets."""
+
+    def offsets_of(self, topic: str) -> dict[MessageQueue, int]:
+        """Its offsets of a topic."""
+
+    def running_info(self) -> ConsumerRunningInfo:
+        """What it does, for operators."""
+
+    async def consume_directly(self, message: StoredMessage) -> ConsumeMessageDirectlyResult:
+        """Give its listener one message, for operators."""
 
 
 class MQClientInstance:
@@ -125,6 +141,7 @@ class MQClientInstance:
                 clock, config.rebalance_interval_s, self.rebalance_soon, name="rebalance", initial_delay_s=config.rebalance_interval_s
             ),
         ]
+        jobs.append(Periodic(clock, SWEEP_INTERVAL_S, self._remoting.sweep_idle, name="idle connections"))
         if self._source is not None:
             interval_s = config.namesrv_source_interval_s
             jobs.append(Periodic(clock, interval_s, self._job(self._ask_source), name="name servers", initial_delay_s=SOURCE_INITIAL_S))

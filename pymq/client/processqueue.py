@@ -23,7 +23,8 @@ class ProcessQueue:
     """One queue in the hands of a push consumer (Java: ProcessQueue).
 
     `count` and `size_bytes` cover what was put and not yet removed. `dropped` is set when the queue is no longer ours; nothing is
-    committed for it from then on. `locked` and `last_lock_ms` matter to ordered consumption alone.
+    committed for it from then on. `leaving` asks an ordered consumer to stop before that; `in_listener` is set while its listener
+    has messages of the queue. `locked` and `last_lock_ms` matter to ordered consumption alone.
     """
 
     __slots__ = (
@@ -32,9 +33,11 @@ class ProcessQueue:
         "consuming",
         "count",
         "dropped",
+        "in_listener",
         "last_consume_ms",
         "last_lock_ms",
         "last_pull_ms",
+        "leaving",
         "locked",
         "next_offset",
         "queue",
@@ -44,6 +47,8 @@ class ProcessQueue:
     def __init__(self, queue: MessageQueue, now_ms: int) -> None:
         self.queue = queue
         self.dropped = False
+        self.leaving = False
+        self.in_listener = False
         self.locked = False
         self.consuming = False
         self.count = 0
@@ -141,6 +146,11 @@ class ProcessQueue:
     def is_pull_expired(self, now_ms: int) -> bool:
         """Whether the queue was not pulled for so long that something must have gone wrong."""
         return now_ms - self.last_pull_ms > PULL_IDLE_MAX_MS
+
+    @property
+    def taken_count(self) -> int:
+        """Messages that an ordered consumer has taken."""
+        return len(self._taken)
 
     def offsets_in_hand(self) -> tuple[int, int, int, int]:
         """First and last offset that wait, first and last that are taken; 0 for none. For the running info."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -53,7 +53,12 @@ class Tasks:
         return result
 
     def sleep(self, seconds: float) -> Deferred[None]:
-        """Fires after so many seconds; may be cancelled."""
+        """Fires after so many seconds; may be cancelled, and is at once after `cancel_all`.
+
+        The latter ends a coroutine that was running, not waiting, when everything was cancelled.
+        """
+        if self._closed:
+            return fail(CancelledError())
         return deferLater(self._clock, seconds)  # type: ignore[no-any-return,call-overload]
 
     def cancel_all(self) -> None:

@@ -1,0 +1,100 @@
+# Tests: tests/client/test_clientprocessor.py
+"""What brokers ask of clients (remoting.md 3.11; Java: ClientRemotingProcessor)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from pymq.client.instance import ConsumerMember, MQClientInstance
+from pymq.errors import DecodeError, RequestError
+from pymq.interfaces import IChannel, IRequestProcessor
+from pymq.message.record import decode_record
+from pymq.wire import javajson
+from pymq.wire.bodies.messagequeue import MessageQueue, by_queue
+from pymq.wire.bodies.offsets import GetConsumerStatusBody, ResetOffsetBody, ResetOffsetBodyForC
+from pymq.wire.codes import RequestCode, ResponseCode
+from pymq.wire.command import RemotingCommand
+from pymq.wire.headers.clients import (
+    ConsumeMessageDirectlyResultRequestHeader,
+    GetConsumerRunningInfoRequestHeader,
+    GetConsumerStatusRequestHeader,
+    NotifyConsumerIdsChangedRequestHeader,
+    ResetOffsetRequestHeader,
+)
+
+
+@implementer(IRequestProcessor)
+class ClientRemotingProcessor:
+    """Serves the consumers of one instance."""
+
+    def __init__(self, instance: MQClientInstance) -> None:
+        self._instance = instance
+        self._handlers: dict[int, Callable[[RemotingCommand], Any]] = {
+            int(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED): self._consumer_ids_changed,
+            int(RequestCode.RESET_CONSUMER_CLIENT_OFFSET): self._reset_offset,
+            int(RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT): self._consumer_status,
+            int(RequestCode.GET_CONSUMER_RUNNING_INFO): self._running_info,
+            int(RequestCode.CONSUME_MESSAGE_DIRECTLY): self._consume_directly,
+        }
+        self.codes = frozenset(self._handlers)
+
+    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand] | None:
+        """Answer a broker's request. Raises RequestError."""
+        outcome: RemotingCommand | Deferred[RemotingCommand] | None = self._handlers[request.code](request)
+        return outcome
+
+    def _consumer(self, group: str) -> ConsumerMember:
+        consumer = self._instance.consumers.get(group)
+        if consumer is None:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"The Consumer Group <{group}> not exist in this consumer")
+        return consumer
+
+    def _consumer_ids_changed(self, request: RemotingCommand) -> None:
+        NotifyConsumerIdsChangedRequestHeader.from_fields(request.ext_fields)
+        self._instance.rebalance_soon()
+
+    def _reset_offset(self, request: RemotingCommand) -> None:
+        header = ResetOffsetRequestHeader.from_fields(request.ext_fields)
+        consumer = self._consumer(header.group)
+        self._instance.tasks.spawn(consumer.reset_offsets(_offsets_in(request.body)), f"reset of the offsets of {header.group}")
+
+    def _consumer_status(self, request: RemotingCommand) -> RemotingCommand:
+        header = GetConsumerStatusRequestHeader.from_fields(request.ext_fields)
+        table = self._consumer(header.group).offsets_of(header.topic)
+        body = GetConsumerStatusBody(message_queue_table=table)  # type: ignore[arg-type]  # takes MessageQueues as keys too
+        return request.reply(body=javajson.encode(body))
+
+    def _running_info(self, request: RemotingCommand) -> RemotingCommand:
+        header = GetConsumerRunningInfoRequestHeader.from_fields(request.ext_fields)
+        return request.reply(body=javajson.encode(self._consumer(header.consumer_group).running_info()))
+
+    def _consume_directly(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
+        header = ConsumeMessageDirectlyResultRequestHeader.from_fields(request.ext_fields)
+        consumer = self._consumer(header.consumer_group)
+        try:
+            message = decode_record(request.body)
+        except DecodeError as error:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, str(error)) from error
+        message.broker_name = header.broker_name or ""
+
+        async def consumed() -> RemotingCommand:
+            return request.reply(body=javajson.encode(await consumer.consume_directly(message)))
+
+        return self._instance.tasks.hold(consumed())
+
+
+def _offsets_in(body: bytes) -> dict[MessageQueue, int]:
+    """The table of RESET_CONSUMER_CLIENT_OFFSET in either of its two shapes. Raises RequestError."""
+    try:
+        plain = javajson.decode(body)
+        table = plain.get("offsetTable") if isinstance(plain, dict) else None
+        if isinstance(table, list):
+            listed = javajson.decode_as(body, ResetOffsetBodyForC).offset_table
+            return {MessageQueue(entry.topic, entry.broker_name, entry.queue_id): entry.offset for entry in listed}
+        return by_queue(javajson.decode_as(body, ResetOffsetBody).offset_table)
+    except DecodeError as error:
+        raise RequestError(ResponseCode.SYSTEM_ERROR, f"the table of offsets cannot be read: {error}") from error

@@ -1,0 +1,170 @@
+# Tests: tests/client/test_orderly.py
+"""Messages to the listener in the order of their queue, one call at a time for each queue (Java: ConsumeMessageOrderlyService).
+
+In a group that shares, the broker's lock on the queue keeps others away from it; it is renewed every 20 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.logger import Logger
+
+from pymq.client.config import MessageModel, PushConfig
+from pymq.client.instance import MQClientInstance
+from pymq.client.listening import ListenerCall, restore_topics
+from pymq.client.offsets import OffsetStore
+from pymq.client.processqueue import ProcessQueue
+from pymq.client.results import ConsumeContext, ConsumeStatus
+from pymq.client.sendback import SendBack
+from pymq.client.tasks import Tasks
+from pymq.message.message import StoredMessage
+from pymq.message.topics import retry_topic
+from pymq.periodic import Periodic
+
+LOCK_INITIAL_S = 1.0
+LOCK_INTERVAL_S = 20.0
+#: How long a queue without a lock rests before the next try to get one.
+LOCK_RETRY_S = 3.0
+LEAVING_CHECK_S = 0.1
+SUSPEND_S_MIN = 0.01
+SUSPEND_S_MAX = 30.0
+#: After so long with a listener that answers at once, the reactor gets its turn.
+TURN_S = 0.05
+
+
+class OrderlyConsumption:
+    """Calls the listener for each queue in order; up to `consume_concurrency` queues at a time."""
+
+    is_orderly = True
+    _log = Logger()
+
+    def __init__(
+        self,
+        group: str,
+        config: PushConfig,
+        instance: MQClientInstance,
+        *,
+        tasks: Tasks,
+        call: ListenerCall,
+        offsets: OffsetStore,
+        send_back: SendBack,
+        lock_all: Callable[[], Awaitable[None]],
+        lock_one: Callable[[ProcessQueue], Awaitable[bool]],
+    ) -> None:
+        self._retry_topic = retry_topic(group)
+        self._config = config
+        self._instance = instance
+        self._clock = instance.clock
+        self._tasks = tasks
+        self._call = call
+        self._offsets = offsets
+        self._send_back = send_back
+        self._lock_one = lock_one
+        self._needs_locks = config.message_model is MessageModel.CLUSTERING
+        self._places = DeferredSemaphore(config.consume_concurrency)
+        self._open: set[ProcessQueue] = set()
+        self._stopped = False
+        self._empty: Deferred[None] | None = None
+        self._locking = Periodic(
+            self._clock, LOCK_INTERVAL_S, lambda: tasks.hold(_awaited(lock_all)), name="queue locks", initial_delay_s=LOCK_INITIAL_S
+        )
+
+    @property
+    def open_count(self) -> int:
+        """Unfinished calls of the listener."""
+        return len(self._open)
+
+    def start(self) -> None:
+        """Begin to renew the locks."""
+        if self._needs_locks:
+            self._locking.start()
+
+    async def stop(self) -> None:
+        """Call the listener no more, and wait a while for the calls under way."""
+        self._stopped = True
+        if self._open and self._config.await_termination_s > 0:
+            self._empty = Deferred()
+            giving_up = self._clock.callLater(self._config.await_termination_s, self._fire_empty)
+            await self._empty
+            if giving_up.active():
+                giving_up.cancel()
+        await self._locking.stop()
+
+    def _fire_empty(self) -> None:
+        empty, self._empty = self._empty, None
+        if empty is not None:
+            empty.callback(None)
+
+    def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
+        """Messages were pulled and put into `held`; `dispatch` is False while its consumption is under way."""
+        if held.queue.topic == self._retry_topic:
+            restore_topics(messages)
+        if dispatch:
+            self._tasks.spawn(self._consume(held), f"consuming {held.queue} in order")
+
+    def _goes_on(self, held: ProcessQueue) -> bool:
+        return not held.dropped and not self._stopped
+
+    async def _consume(self, held: ProcessQueue) -> None:
+        """Everything in hand of one queue, until there is nothing left or the queue is given up."""
+        turn_ends = self._clock.seconds() + TURN_S
+        while self._goes_on(held):
+            if held.leaving:
+                await self._tasks.sleep(LEAVING_CHECK_S)
+                continue
+            if self._needs_locks and (not held.locked or held.is_lock_expired(self._instance.now_ms())):
+                if not await self._lock_one(held):
+                    await self._tasks.sleep(LOCK_RETRY_S)
+                continue
+            if self._clock.seconds() > turn_ends:
+                await self._tasks.sleep(0)
+                turn_ends = self._clock.seconds() + TURN_S
+                continue
+            messages = held.take(self._config.consume_message_batch_max_size, self._instance.now_ms())
+            if not messages:
+                return
+            pause_s = await self._consume_one(held, messages)
+            if pause_s:
+                await self._tasks.sleep(pause_s)
+
+    async def _consume_one(self, held: ProcessQueue, messages: list[StoredMessage]) -> float:
+        """One call of the listener and what follows from it; seconds for which the queue is to rest."""
+        context = ConsumeContext(held.queue)
+        await self._places.acquire()
+        held.in_listener = True
+        self._open.add(held)
+        try:
+            outcome = self._call(messages, context)
+            status = outcome if isinstance(outcome, ConsumeStatus) else await outcome
+        finally:
+            held.in_listener = False
+            self._open.discard(held)
+            self._places.release()
+        pause_s = 0.0
+        if status.is_success or not await self._must_come_again(messages):
+            offset = held.commit()
+            if offset >= 0 and not held.dropped:
+                self._offsets.update(held.queue, offset)
+        else:
+            held.put_back()
+            suspend_s = self._config.suspend_current_queue_time_s if context.suspend_s is None else context.suspend_s
+            pause_s = min(max(suspend_s, SUSPEND_S_MIN), SUSPEND_S_MAX)
+        if not self._open:
+            self._fire_empty()
+        return pause_s
+
+    async def _must_come_again(self, messages: list[StoredMessage]) -> bool:
+        """Whether the messages stay at the head of their queue; those delivered often enough go to the dead letters instead."""
+        reconsume_max = self._send_back.reconsume_max(is_orderly=True)
+        again = False
+        for message in messages:
+            if message.reconsume_times < reconsume_max or not await self._send_back.send_copy(message, is_orderly=True):
+                again = True
+                message.reconsume_times += 1
+        return again
+
+
+async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
+    await work()

@@ -1,0 +1,80 @@
+# Tests: tests/client/test_running.py
+"""What a push consumer tells operators about itself (remoting.md 3.11: codes 307 and 309)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from twisted.internet.defer import Deferred
+
+from pymq.client.config import PushConfig
+from pymq.client.listening import ListenerCall
+from pymq.client.offsets import OffsetStore
+from pymq.client.processqueue import ProcessQueue
+from pymq.client.results import ConsumeContext
+from pymq.interfaces import IClock
+from pymq.message.message import StoredMessage
+from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, ProcessQueueInfo
+from pymq.wire.bodies.heartbeat import SubscriptionData
+
+#: The name that tools show for PROTOCOL_VERSION.
+VERSION_NAME = "V4_9_8"
+_MIB = 1024 * 1024
+
+
+def queue_info(held: ProcessQueue, commit_offset: int) -> ProcessQueueInfo:
+    """One queue in hand."""
+    first, last, taken_first, taken_last = held.offsets_in_hand()
+    return ProcessQueueInfo(
+        commit_offset=commit_offset,
+        cached_msg_min_offset=first,
+        cached_msg_max_offset=last,
+        cached_msg_count=held.count,
+        cached_msg_size_in_mib=held.size_bytes // _MIB,
+        transaction_msg_min_offset=taken_first,
+        transaction_msg_max_offset=taken_last,
+        transaction_msg_count=held.taken_count,
+        locked=held.locked,
+        last_lock_timestamp=held.last_lock_ms,
+        droped=held.dropped,
+        last_pull_timestamp=held.last_pull_ms,
+        last_consume_timestamp=held.last_consume_ms,
+    )
+
+
+def running_info(
+    config: PushConfig,
+    name_servers: Sequence[str],
+    is_orderly: bool,
+    started_ms: int,
+    subscriptions: Iterable[SubscriptionData],
+    queues: Iterable[ProcessQueue],
+    offsets: OffsetStore,
+) -> ConsumerRunningInfo:
+    """The answer to GET_CONSUMER_RUNNING_INFO."""
+    return ConsumerRunningInfo(
+        properties={
+            "PROP_NAMESERVER_ADDR": ";".join(name_servers),
+            "PROP_THREADPOOL_CORE_SIZE": str(config.consume_concurrency),
+            "PROP_CONSUMEORDERLY": str(is_orderly).lower(),
+            "PROP_CONSUME_TYPE": "CONSUME_PASSIVELY",
+            "PROP_CLIENT_VERSION": VERSION_NAME,
+            "PROP_CONSUMER_START_TIMESTAMP": str(started_ms),
+        },
+        subscription_set=tuple(subscriptions),
+        mq_table={held.queue: queue_info(held, offsets.read(held.queue)) for held in queues},  # type: ignore[misc]
+    )
+
+
+async def direct_result(
+    call: ListenerCall, messages: list[StoredMessage], context: ConsumeContext, is_orderly: bool, clock: IClock
+) -> ConsumeMessageDirectlyResult:
+    """Call the listener and say how it went: the answer to CONSUME_MESSAGE_DIRECTLY."""
+    begin = clock.seconds()
+    outcome = call(messages, context)
+    status = await outcome if isinstance(outcome, Deferred) else outcome
+    return ConsumeMessageDirectlyResult(
+        consume_result="CR_SUCCESS" if status.is_success else "CR_LATER",
+        order=is_orderly,
+        spent_time_mills=int((clock.seconds() - begin) * 1000),
+    )

@@ -1,0 +1,343 @@
+"""PyMQ's own client with the command language that all families share (see tests/interop/programs.py)."""
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.task import deferLater
+from twisted.logger import LogLevel, globalLogBeginner, textFileLogObserver
+
+from pymq.client import Message, Producer, PullConsumer, PushConsumer, SendStatus
+
+IN_FLIGHT_MAX = 256
+FLUSH_S = 0.1
+REFUSED_PAUSE_S = 0.05
+SEND_TIMEOUT_S = 5
+LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+
+stopping = threading.Event()
+lines = []
+padding = {}
+
+
+def append(event, **fields):
+    """Write an event that the next flush carries out."""
+    lines.append(json.dumps({"event": event, **fields}) + "\n")
+
+
+def flush():
+    """Write out what was appended."""
+    text = "".join(lines)
+    lines.clear()
+    if text:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def say(event, **fields):
+    """Write an event at once."""
+    append(event, **fields)
+    flush()
+
+
+def sleep(seconds):
+    """A Deferred that fires after so long."""
+    return deferLater(reactor, seconds, lambda: None)
+
+
+def make_body(prefix, seq, size):
+    """`PREFIX:00000042:` and letters up to the size, each the one of its place."""
+    return fill(b"%s:%08d:" % (prefix.encode(), seq), size)
+
+
+def fill(head, size):
+    """The head and what belongs behind it."""
+    if len(padding.get("", b"")) < size:
+        padding[""] = LETTERS * (size // 26 + 1)
+    return head + padding.get("", b"")[len(head):size]
+
+
+def head_of(body):
+    """Everything up to and with the second colon, or None."""
+    parts = body.split(b":", 2)
+    return b"%s:%s:" % (parts[0], parts[1]) if len(parts) == 3 else None
+
+
+class Sender:
+    """The command `send`."""
+
+    def __init__(self, flags):
+        self.flags, self.sent, self.failed, self.seq = flags, 0, 0, 0
+        self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None
+        self.slots = DeferredSemaphore(IN_FLIGHT_MAX)
+        self.queues = None
+        names = {"instance_name": flags.instance} if flags.instance else {}
+        self.producer = Producer(flags.group, namesrv_addr=flags.namesrv, send_msg_timeout_s=SEND_TIMEOUT_S, **names)
+
+    async def run(self):
+        """Send all; the exit code."""
+        flags = self.flags
+        if flags.forever:
+            threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
+        await self.producer.start()
+        say("ready")
+        step = flags.batch if flags.mode == "batch" else 1
+        while (flags.forever or self.seq < flags.count) and not stopping.is_set():
+            end = self.seq + step if flags.forever else min(flags.count, self.seq + step)
+            if await self.attempt(self.seq, end) or not flags.forever:
+                self.seq = end
+            else:
+                await sleep(REFUSED_PAUSE_S)
+            if flags.interval_ms:
+                await sleep(flags.interval_ms / 1000)
+        for _ in range(IN_FLIGHT_MAX):
+            await self.slots.acquire()
+        await self.producer.shutdown()
+        say("done", sent=self.sent, failed=self.failed)
+        return 1 if self.failed and not flags.forever else 0
+
+    async def attempt(self, seq, end):
+        """Send some; whether that went well, as far as it is known yet."""
+        try:
+            await self.send(seq, end)
+            return True
+        except Exception as error:
+            self.refused(seq, end - seq, error)
+            return False
+
+    async def send(self, seq, end):
+        """Send one message, or a batch, in the mode asked for."""
+        mode, producer = self.flags.mode, self.producer
+        if mode == "async":
+            await self.slots.acquire()
+            sending = producer.send(self.message(seq))
+            sending.addCallback(lambda result: self.accepted(seq, 1, result))
+            sending.addErrback(lambda failure: self.refused(seq, 1, failure.value))
+            sending.addBoth(lambda _: self.slots.release())
+        elif mode == "oneway":
+            await producer.send_oneway(self.message(seq))
+            self.sent += 1
+            if not self.flags.quiet:
+                say("oneway", seq=seq)
+        elif mode == "batch":
+            self.accepted(seq, end - seq, await producer.send_batch([self.message(n) for n in range(seq, end)]))
+        elif mode == "ordered":
+            choose = lambda queues, _, number: queues[number % len(queues)]  # noqa: E731
+            self.accepted(seq, 1, await producer.send(self.message(seq), selector=choose, argument=seq))
+        elif mode == "queue":
+            self.accepted(seq, 1, await producer.send(self.message(seq), queue=await self.queue()))
+        else:
+            self.accepted(seq, 1, await producer.send(self.message(seq)))
+
+    async def queue(self):
+        """The queue that was asked for."""
+        if self.queues is None:
+            self.queues = await self.producer.fetch_publish_queues(self.flags.topic)
+        return next(queue for queue in self.queues if queue.queue_id == self.flags.queue)
+
+    def message(self, seq):
+        """The message of that number."""
+        flags = self.flags
+        keys = f"{flags.key_prefix}{seq}" if flags.key_prefix else ""
+        return Message(flags.topic, make_body(flags.prefix, seq, flags.size), tags=flags.tag, keys=keys)
+
+    def accepted(self, seq, number, result):
+        """The broker has them."""
+        if result.status is not SendStatus.SEND_OK:
+            raise RuntimeError(result.status.name)
+        ids, offset_ids = result.msg_id.split(","), result.offset_msg_id.split(",")
+        for i in range(number):
+            if self.acks:
+                self.acks.write(f"{seq + i} {result.queue.queue_id} {result.queue_offset + i}\n")
+            if not self.flags.quiet:
+                append("sent", seq=seq + i, msgId=ids[i % len(ids)], offsetMsgId=offset_ids[i % len(offset_ids)],
+                       queueId=result.queue.queue_id, queueOffset=result.queue_offset + i, status="SEND_OK")
+        flush()
+        self.sent += number
+
+    def refused(self, seq, number, error):
+        """They could not be sent."""
+        self.failed += number
+        say("failed", seq=seq, message=repr(error))
+
+
+class Receiver:
+    """The command `receive`."""
+
+    def __init__(self, flags):
+        self.flags, self.distinct, self.queues_shown = flags, set(), 0
+        self.deadline = reactor.seconds() + flags.timeout_s
+        self.settings = {"namesrv_addr": flags.namesrv}
+        if flags.instance:
+            self.settings["instance_name"] = flags.instance
+
+    async def run(self):
+        """Receive until all is there; the exit code."""
+        await (self.pull() if self.flags.pull or self.flags.litepull else self.push())
+        flush()
+        say("done", received=len(self.distinct))
+        return 1 if self.flags.expect and len(self.distinct) < self.flags.expect else 0
+
+    def over(self):
+        """Is there nothing left to wait for?"""
+        enough = self.flags.expect and len(self.distinct) >= self.flags.expect
+        return enough or stopping.is_set() or reactor.seconds() > self.deadline
+
+    async def push(self):
+        """Receive by a push consumer."""
+        flags = self.flags
+        where = "CONSUME_FROM_FIRST_OFFSET" if flags.from_ == "first" else "CONSUME_FROM_LAST_OFFSET"
+        consumer = PushConsumer(
+            flags.group,
+            message_model="BROADCASTING" if flags.broadcast else "CLUSTERING",
+            consume_from_where=where,
+            consume_message_batch_max_size=32,
+            await_termination_s=5,
+            **self.settings,
+        )
+        consumer.subscribe(flags.topic, flags.tag or "*")
+        (consumer.listen_orderly if flags.orderly else consumer.listen)(lambda messages, _: self.received_all(messages))
+        await consumer.start()
+        say("ready")
+        while not self.over():
+            await sleep(FLUSH_S)
+            self.show(sum(queue.topic == flags.topic for queue in consumer.queues))
+            flush()
+        await consumer.shutdown()
+
+    async def pull(self):
+        """Receive by a pull consumer."""
+        flags = self.flags
+        consumer = PullConsumer(flags.group, **self.settings)
+        await consumer.start()
+        say("ready")
+        following = {}
+        for queue in await consumer.fetch_subscribe_queues(flags.topic):
+            stored = await consumer.fetch_consume_offset(queue, from_store=True)
+            begin = consumer.min_offset if flags.from_ == "first" else consumer.max_offset
+            following[queue] = stored if stored >= 0 else await begin(queue)
+        self.show(len(following))
+        while not self.over():
+            for queue, offset in following.items():
+                result = await consumer.pull(queue, flags.tag or "*", offset, 32)
+                self.received_all(result.messages)
+                following[queue] = result.next_offset
+                await consumer.update_consume_offset(queue, result.next_offset)
+            flush()
+        await consumer.persist()
+        await consumer.shutdown()
+
+    def show(self, queues):
+        """Tell how many queues we have, when that changed."""
+        if queues != self.queues_shown:
+            append("assigned", queues=queues)
+        self.queues_shown = queues
+
+    def received_all(self, messages):
+        """Messages came."""
+        for message in messages:
+            self.received(message)
+
+    def received(self, message):
+        """One message came."""
+        body = message.body
+        head = head_of(body)
+        prefix = None if head is None else head.decode("ascii", "replace")
+        if head is None or len(body) != (self.flags.size or len(body)) or fill(head, len(body)) != body:
+            append("corrupt", size=len(body), body_prefix=prefix, msgId=message.msg_id)
+        append("received", body_prefix=prefix, size=len(body), queueId=message.queue_id, queueOffset=message.queue_offset,
+               msgId=message.msg_id, tags=message.tags, reconsume=message.reconsume_times)
+        if self.flags.at_once:
+            flush()
+        self.distinct.add(prefix)
+
+
+class Asker:
+    """The commands that ask a broker something: createTopic, view (by offset id), query (by key), minmax."""
+
+    def __init__(self, flags):
+        self.flags = flags
+        self.client = Producer(flags.group or "interop-asker", namesrv_addr=flags.namesrv)
+
+    async def run(self):
+        """Ask; the exit code."""
+        flags, client = self.flags, self.client
+        await client.start()
+        if flags.command == "createTopic":
+            await client.create_topic(flags.key or "TBW102", flags.topic, flags.queues)
+        elif flags.command == "view":
+            self.show(await client.view_message(flags.id))
+        elif flags.command == "query":
+            end_ms = int((reactor.seconds() + 60) * 1000)
+            for message in (await client.query_message(flags.topic, flags.key, flags.max, 0, end_ms)).messages:
+                self.show(message)
+        else:
+            for queue in await client.fetch_publish_queues(flags.topic):
+                say("queue", queueId=queue.queue_id, min=await client.min_offset(queue), max=await client.max_offset(queue),
+                    search=await client.search_offset(queue, flags.time))
+        await client.shutdown()
+        say("done")
+        return 0
+
+    def show(self, message):
+        """Tell of a message."""
+        head = head_of(message.body)
+        say("message", body_prefix=head and head.decode(), size=len(message.body), queueId=message.queue_id,
+            queueOffset=message.queue_offset, msgId=message.msg_id, keys=" ".join(message.keys), tags=message.tags,
+            topic=message.topic)
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=("send", "receive", "createTopic", "view", "query", "minmax"))
+    for name in ("namesrv", "topic"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id"):
+        parser.add_argument(f"--{name}")
+    numbers = {"count": 1, "size": None, "interval-ms": 0, "expect": 0, "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0}
+    for name, otherwise in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=otherwise)
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--mode", choices=("sync", "async", "oneway", "batch", "ordered", "queue"), default="sync")
+    parser.add_argument("--prefix", default="P")
+    parser.add_argument("--timeout-s", type=float, default=3600)
+    parser.add_argument("--from", dest="from_", choices=("first", "last"), default="first")
+    flags = parser.parse_args()
+    if flags.command == "send" and flags.size is None:
+        flags.size = 1024
+    return flags
+
+
+def main():
+    """Run one command."""
+    flags = parse()
+    codes = []
+
+    def failed(failure):
+        failure.printTraceback(sys.stderr)
+        say("error", message=repr(failure.value))
+        return 1
+
+    def begin():
+        command = {"send": Sender, "receive": Receiver}.get(flags.command, Asker)(flags)
+        running = Deferred.fromCoroutine(command.run())
+        running.addErrback(failed).addCallback(codes.append).addBoth(lambda _: reactor.stop())
+
+    show = textFileLogObserver(sys.stderr)
+    globalLogBeginner.beginLoggingTo([lambda event: event["log_level"] >= LogLevel.warn and show(event)], redirectStandardIO=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    reactor.callWhenRunning(begin)
+    reactor.run(installSignalHandlers=False)
+    flush()
+    os._exit(codes[0] if codes else 1)
+
+
+if __name__ == "__main__":
+    main()
