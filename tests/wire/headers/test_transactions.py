@@ -1,0 +1,33 @@
+"""Headers of transactions."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pymq.wire.headers import transactions
+from tests.wire.headers.checks import header_classes, optional_names, required_names
+
+#: Required, then optional names, as remoting.md lists them.
+NAMES = {
+    "EndTransactionRequestHeader": (
+        "producerGroup tranStateTableOffset commitLogOffset commitOrRollback msgId",
+        "fromTransactionCheck transactionId topic bname",
+    ),
+    "CheckTransactionStateRequestHeader": (
+        "tranStateTableOffset commitLogOffset",
+        "msgId transactionId offsetMsgId topic bname",
+    ),
+    "ResumeCheckHalfMessageRequestHeader": ("", "msgId topic"),
+}
+
+
+class NamesTests(SynchronousTestCase):
+    """Each class against the reference."""
+
+    def test_names_and_requirements(self) -> None:
+        """Spelling, and what must be sent."""
+        found = {
+            header.__name__: (" ".join(required_names(header)), " ".join(optional_names(header)))
+            for header in header_classes(transactions)
+        }
+        self.assertEqual(found, NAMES)
