@@ -52,9 +52,10 @@ class TopicTests(SynchronousTestCase):
 
     def test_attributes_of_5_are_kept(self) -> None:
         """And left out when there were none."""
-        text = b'{"attributes":{"+message.type":"FIFO"},"order":false,"perm":6,"readQueueNums":1,'
-        b'"topicFilterType":"SINGLE_TAG",' \
-               b'"topicName":"T","topicSysFlag":0,"writeQueueNums":1}'  # fmt: skip
+        text = (
+            b'{"attributes":{"+message.type":"FIFO"},"order":false,"perm":6,"readQueueNums":1,'
+            b'"topicFilterType":"SINGLE_TAG","topicName":"T","topicSysFlag":0,"writeQueueNums":1}'
+        )
         self.assertEqual(javajson.encode(javajson.decode_as(text, TopicConfig)), text)
         self.assertNotIn(b"attributes", javajson.encode(TopicConfig("T")))
 
