@@ -8,8 +8,6 @@ committing an offset again. Java's event in OFFSET_MOVED_EVENT for a moved offse
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -19,6 +17,7 @@ from pymq.broker.consumers import ConsumerManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import Hold, PullRequestHoldService
 from pymq.broker.offsets import ConsumerOffsetManager
+from pymq.broker.processors.storesettings import ROLE_SLAVE, StoreSettings
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.errors import RequestError
@@ -32,8 +31,7 @@ from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.messages import PullMessageRequestHeader, PullMessageResponseHeader
 
 MASTER_ID = 0
-_ROLE_SLAVE = "SLAVE"
-_BROADCASTING = "BROADCASTING"
+BROADCASTING = "BROADCASTING"
 _TAG = "TAG"
 _ALL = "*"
 
@@ -49,14 +47,6 @@ ANSWERS: dict[GetStatus, ResponseCode] = {
 }
 
 
-class PullSettings(Protocol):
-    """What a pull asks of the store's settings."""
-
-    @property
-    def broker_role(self) -> str:
-        """ASYNC_MASTER, SYNC_MASTER or SLAVE."""
-
-
 @attrs.frozen
 class AdmittedPull:
     """A pull that passed all checks: what is left to do is reading."""
@@ -67,7 +57,7 @@ class AdmittedPull:
 
 
 def answer_code(status: GetStatus, queue_offset: int) -> ResponseCode:
-    """The response code for what the store found at `queue_offset`. An empty queue is news only to one who was further already."""
+    """The response code for what the store found at `queue_offset`. An empty queue is news only to who was further already."""
     if status in ANSWERS:
         return ANSWERS[status]
     return ResponseCode.PULL_NOT_FOUND if queue_offset == 0 else ResponseCode.PULL_OFFSET_MOVED
@@ -103,7 +93,7 @@ class PullMessageProcessor:
         self,
         *,
         config: BrokerConfig,
-        store_config: PullSettings,
+        store_config: StoreSettings,
         store: IMessageStore,
         topics: TopicConfigManager,
         groups: SubscriptionGroupManager,
@@ -134,7 +124,7 @@ class PullMessageProcessor:
             answer = self._hold(request, pull)
         else:
             answer = self._answer(request, pull, result, code)
-        if header.sys_flag & PULL_COMMIT_OFFSET and self._store_config.broker_role != _ROLE_SLAVE:
+        if header.sys_flag & PULL_COMMIT_OFFSET and self._store_config.broker_role != ROLE_SLAVE:
             self._offsets.commit(header.consumer_group, header.topic, header.queue_id, header.commit_offset)
         return answer
 
@@ -191,8 +181,9 @@ class PullMessageProcessor:
         if members is None:
             remark = f"the consumer group [{header.consumer_group}] has not sent a heartbeat"
             raise RequestError(ResponseCode.SUBSCRIPTION_NOT_EXIST, remark)
-        if not group.consume_broadcast_enable and members.message_model == _BROADCASTING:
-            raise RequestError(ResponseCode.NO_PERMISSION, f"the consumer group [{header.consumer_group}] may not consume by broadcast")
+        if not group.consume_broadcast_enable and members.message_model == BROADCASTING:
+            remark = f"the consumer group [{header.consumer_group}] may not consume by broadcast"
+            raise RequestError(ResponseCode.NO_PERMISSION, remark)
         subscription = members.subscriptions.get(header.topic)
         if subscription is None:
             remark = f"the consumer group [{header.consumer_group}] does not subscribe to [{header.topic}]"

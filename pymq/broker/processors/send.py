@@ -17,9 +17,10 @@ from zope.interface import implementer
 from pymq.broker.config import BrokerConfig
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
+from pymq.broker.processors.storesettings import StoreSettings
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
-from pymq.errors import DecodeError, RequestError, StoreClosed, StoreReadOnly
+from pymq.errors import DecodeError, RequestError, StoreClosed, StoreError
 from pymq.interfaces import IChannel, IClock, IMessageStore, IRequestProcessor
 from pymq.message import topics as names
 from pymq.message.batch import BatchItem, decode_batch
@@ -61,21 +62,15 @@ _UNIT_SUBSCRIPTION = 2
 _TRUE = "true"
 
 
-class SendSettings(Protocol):
-    """What sending asks of the store's settings."""
-
-    @property
-    def max_message_size(self) -> int:
-        """The largest body in bytes."""
-
-
 class IFlusher(Protocol):
     """Group commit, as sending sees it (pymq.services.flusher)."""
 
-    sync: bool
+    @property
+    def sync(self) -> bool:
+        """Whether a send is answered only when it is durable (SYNC_FLUSH)."""
 
     def when_durable(self, log_offset: int) -> Deferred[bool]:
-        """True once everything below `log_offset` is on the disk, False after syncFlushTimeout. Fails with StoreReadOnly."""
+        """True once everything below `log_offset` is on the disk, False after syncFlushTimeout. Fails with a StoreError."""
 
 
 SendHeader = SendMessageRequestHeader | SendMessageRequestHeaderV2
@@ -96,7 +91,9 @@ class SendAnswers:
         """The answer to a send that was not stored."""
         return request.reply(error.code, error.remark, ext_fields=self.fields())
 
-    def stored(self, request: RemotingCommand, code: ResponseCode, queue_id: int, results: Sequence[PutResult]) -> RemotingCommand:
+    def stored(
+        self, request: RemotingCommand, code: ResponseCode, queue_id: int, results: Sequence[PutResult]
+    ) -> RemotingCommand:
         """The answer to a send that was stored: where it is. A batch has all its ids and the first one's queue offset."""
         header = SendMessageResponseHeader(
             msg_id=",".join([offset_message_id(self._store_host, result.log_offset) for result in results]),
@@ -122,7 +119,7 @@ def after_flush(durable: bool) -> ResponseCode:
 
 def flush_error(failure: Failure) -> RequestError:
     """What to say when the disk failed under a stored message: it may be lost. Other failures go through."""
-    failure.trap(StoreReadOnly)
+    failure.trap(StoreError)
     return RequestError(ResponseCode.SERVICE_NOT_AVAILABLE, f"the store takes no messages: {failure.getErrorMessage()}")
 
 
@@ -135,8 +132,8 @@ def store_closed(error: StoreClosed) -> RequestError:
 class SendMessageProcessor:
     """Stores what producers send (Java: SendMessageProcessor).
 
-    `store_host` is the address that clients are told, encoded (`pymq.message.ids.encode_host`). `choose_queue(count)` picks a queue
-    for a sender that leaves the choice to the broker.
+    `store_host` is the address that clients are told, encoded (`pymq.message.ids.encode_host`). `choose_queue(count)` picks a
+    queue for a sender that leaves the choice to the broker.
     """
 
     codes = frozenset({RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2, RequestCode.SEND_BATCH_MESSAGE})
@@ -145,7 +142,7 @@ class SendMessageProcessor:
         self,
         *,
         config: BrokerConfig,
-        store_config: SendSettings,
+        store_config: StoreSettings,
         store: IMessageStore,
         topics: TopicConfigManager,
         groups: SubscriptionGroupManager,
@@ -215,6 +212,7 @@ class SendMessageProcessor:
         except StoreClosed as error:
             raise store_closed(error) from error
         self._stats.store.put_took((self._clock.seconds() - started) * 1000)
+        self._stats.store.put_failed_times += sum(not result.size for result in results)
         return results
 
     # The checks of remoting.md 3.2, in their order
@@ -237,7 +235,8 @@ class SendMessageProcessor:
         topic = known or self._create(header)
         queues = max(topic.read_queue_nums, topic.write_queue_nums)
         if header.queue_id >= queues:
-            raise RequestError(ResponseCode.SYSTEM_ERROR, f"queueId[{header.queue_id}] is illegal, topic[{name}] has {queues} queues")
+            remark = f"request queueId[{header.queue_id}] is illegal, topic[{name}] has {queues} queues"
+            raise RequestError(ResponseCode.SYSTEM_ERROR, remark)
         return topic
 
     def _create(self, header: SendHeader) -> TopicConfig:
@@ -273,7 +272,8 @@ class SendMessageProcessor:
         text, tags, keys, waits, transaction, delay = read_send_properties(header.properties or "", self._cluster_item)
         if transaction.lower() == _TRUE or header.sys_flag & TRANSACTION_MASK:
             if self._config.reject_transaction_message:
-                raise RequestError(ResponseCode.NO_PERMISSION, f"the broker [{self._config.broker_name}] takes no transactional messages")
+                remark = f"the broker [{self._config.broker_name}] takes no transactional messages"
+                raise RequestError(ResponseCode.NO_PERMISSION, remark)
             raise _not_served("transactional messages")
         if delay and delay_level(delay) > 0:
             raise _not_served("delayed messages")

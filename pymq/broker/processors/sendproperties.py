@@ -1,8 +1,8 @@
 # Tests: tests/broker/processors/test_sendproperties.py
 """The property string of a message that is being sent, read once: what the broker must know of it, and what it stores instead.
 
-A parse into a dict would cost more than all other work on a small message, so one walk over the items does it all: WAIT is taken out
-(4.9.8 does not store it), CLUSTER is set, the tag and the keys are picked up, and the marks of transactions and delays are noticed.
+To look each property up would cost more than all other work on a small message, so one walk over the items does it all: WAIT is
+taken out (4.9.8 does not store it), CLUSTER is set, tag and keys are picked up, the marks of transactions and delays are noticed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pymq.message.properties import (
 
 _TRUE = "true"
 
-#: stored text, tags, unique key, keys, waits for the disk, TRAN_MSG's text, DELAY's text
+#: The text to store, tags, index keys, whether the sender waits for the disk, TRAN_MSG's value, DELAY's value.
 SendProperties = tuple[str, str, tuple[str, ...], bool, str, str]
 
 
@@ -32,7 +32,7 @@ def cluster_item(cluster: str) -> str:
 
 
 def read_send_properties(text: str, cluster_item: str) -> SendProperties:
-    """(text to store, tags, index keys, whether the sender waits for the disk, TRAN_MSG's value, DELAY's value) of a property string.
+    """What is to be known of a property string: see SendProperties for the parts.
 
     Missing values are empty texts. As everywhere an empty value counts as not written and a later duplicate wins (store.md 2.5).
     """
