@@ -1,5 +1,5 @@
 # Tests: tests/test_periodic.py
-"""Work that is done again and again. The only door to Twisted's LoopingCall, which ends for good when its function raises once."""
+"""Work that is done again and again. The only door to LoopingCall, which ends for good when its function raises once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from pymq.interfaces import IClock
 class Periodic:
     """Calls `work` every `seconds`, first after `initial_delay_s` (None: after `seconds`), until it is stopped.
 
-    `work` may give a Deferred or a coroutine; the next round then waits for it, and rounds missed meanwhile are left out. An error
-    is logged and counted in `failure_count`, and the next round comes as if nothing had happened. `start` and `stop` may alternate.
+    `work` may give a Deferred or a coroutine; the next round then waits for it, and rounds missed meanwhile are left out. An
+    error is logged and counted in `failure_count`, and the next round comes as if nothing had happened. `start` and `stop` may
+    alternate.
     """
 
     _log = Logger()
