@@ -1,0 +1,72 @@
+"""Java's hash and tag expressions."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pymq.message.tags import java_hash, java_hash_onto, narrow_code, parse_tag_expression, tags_code
+
+
+def hash_by_definition(text: str) -> int:
+    """`h = 31 * h + unit`, unit by unit."""
+    data = text.encode("utf-16-be", "surrogatepass")
+    value = 0
+    for at in range(0, len(data), 2):
+        value = 31 * value + (data[at] << 8 | data[at + 1]) & 0xFFFFFFFF
+    return value - 2**32 if value >= 2**31 else value
+
+
+class JavaHashTests(SynchronousTestCase):
+    """String.hashCode."""
+
+    def test_golden(self) -> None:
+        """Values made by Java (store.md appendix B)."""
+        values = {"TagA": 2598919, "TagB": 2598920, "T#k1": 2539445, "": 0, "polygenelubricants": -2147483648}
+        self.assertEqual({text: java_hash(text) for text in values}, values)
+
+    @given(st.text(st.characters(), max_size=600))
+    def test_is_the_definition(self, text: str) -> None:
+        """For every text, also beyond the basic plane and with lone surrogates."""
+        self.assertEqual(java_hash(text), hash_by_definition(text))
+
+    def test_lengths_around_a_chunk(self) -> None:
+        """Long texts are hashed in chunks."""
+        for length in (255, 256, 257, 511, 512, 513, 1025):
+            self.assertEqual(java_hash("x\u6f22"[: length % 2 + 1] * length), hash_by_definition("x\u6f22"[: length % 2 + 1] * length))
+
+    @given(st.text(max_size=40), st.text(max_size=40))
+    def test_goes_on_from_a_prefix(self, prefix: str, rest: str) -> None:
+        """So that a topic is hashed once for many keys."""
+        self.assertEqual(java_hash_onto(java_hash(prefix), rest), java_hash(prefix + rest))
+
+
+class TagsCodeTests(SynchronousTestCase):
+    """What a queue unit holds."""
+
+    def test_no_tag(self) -> None:
+        """Is 0, missing or empty."""
+        self.assertEqual((tags_code(None), tags_code("")), (0, 0))
+
+    def test_narrowing(self) -> None:
+        """Keeps the low 32 bits, signed."""
+        self.assertEqual([narrow_code(code) for code in (5, -5, 2**31, 0x1A1FD01E239)], [5, -5, -(2**31), -50208199])
+
+
+class TagExpressionTests(SynchronousTestCase):
+    """FilterAPI.buildSubscriptionData."""
+
+    def test_everything(self) -> None:
+        """Is written in three ways."""
+        for expression in (None, "", "*"):
+            self.assertEqual(parse_tag_expression(expression), (frozenset(), frozenset()))
+
+    def test_several_tags(self) -> None:
+        """Are trimmed; empty ones count for nothing."""
+        tags, hashes = parse_tag_expression(" TagA ||TagB|| ||")
+        self.assertEqual((tags, hashes), ({"TagA", "TagB"}, {2598919, 2598920}))
+
+    def test_no_tag_at_all(self) -> None:
+        """Is refused, as Java's split gives nothing."""
+        self.assertRaises(ValueError, parse_tag_expression, "||")
