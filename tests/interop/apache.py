@@ -45,7 +45,7 @@ class ApacheCluster:
         if self._with_broker:
             (home / "broker.conf").write_text("".join(f"{key}={value}\n" for key, value in self._broker_keys().items()))
             self._spawn("broker", "512m", "org.apache.rocketmq.broker.BrokerStartup")
-            self._wait("broker", lambda: wire.has_broker(self.namesrv, self.name))
+            self._wait("broker", lambda: wire.has_broker(self.namesrv, self.name, self.broker))
 
     @property
     def name(self):

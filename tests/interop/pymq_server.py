@@ -28,17 +28,16 @@ def environment():
 
 
 class PyMQProcess:
-    """A twistd process with a folder of its own that lasts over restarts."""
+    """A twistd process with a folder of its own that lasts over restarts.
+
+    `command()`, which each kind defines, gives the words behind `twistd -n --pidfile=`.
+    """
 
     booted = BOOTED
 
     def __init__(self):
         self._work = WorkFolder("pymq-server-")
         self._child = None
-
-    def command(self):
-        """The words behind `twistd -n --pidfile=`."""
-        raise NotImplementedError
 
     def __enter__(self):
         try:
@@ -114,7 +113,7 @@ class PyMQServer(PyMQProcess):
     def start(self):
         """Start it, and wait also until its name server knows it."""
         super().start()
-        wire.wait_until(lambda: wire.has_broker(self.namesrv, self.name), READY_S, "registration of PyMQ",
+        wire.wait_until(lambda: wire.has_broker(self.namesrv, self.name, self.broker), READY_S, "registration of PyMQ",
                         self._child.running)
 
     def create_topic(self, topic, queues=4):

@@ -74,10 +74,10 @@ def answers(address):
     return ask(address, ROUTE, {"topic": "no-such-topic-as-this"}).code in (SUCCESS, TOPIC_NOT_EXIST)
 
 
-def has_broker(namesrv, name):
-    """Does the name server know a master of that broker name?"""
-    table = ask(namesrv, CLUSTER_INFO).json().get("brokerAddrTable") or {}
-    return name in table and "0" in table[name]["brokerAddrs"]
+def has_broker(namesrv, name, address):
+    """Does the name server know that address as the master of that name, and does somebody answer there?"""
+    known = (ask(namesrv, CLUSTER_INFO).json().get("brokerAddrTable") or {}).get(name, {"brokerAddrs": {}})
+    return known["brokerAddrs"].get("0") == address and ask(address, GET_MAX_OFFSET, {"topic": "TBW102", "queueId": 0})
 
 
 def create_topic(broker, namesrv, topic, queues=4, perm=6):

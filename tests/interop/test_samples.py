@@ -1,0 +1,47 @@
+"""Every code sample of the documents, run as a reader would run it: against a broker started by the documents' own command."""
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from .pymq_server import PyMQServer, environment
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+DEFAULT_NAMESRV = "127.0.0.1:9876"
+SAMPLE_S = 60
+
+
+def samples():
+    """(document and number, text of the sample) for each block of Python."""
+    return [(f"{path.name}-{number}", textwrap.dedent(block))
+            for path in DOCUMENTS
+            for number, block in enumerate(BLOCK.findall(path.read_text(encoding="utf-8")), 1)]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """One broker for all samples."""
+    with PyMQServer() as running:
+        yield running
+
+
+def test_there_are_samples():
+    """A pattern that finds nothing would test nothing."""
+    assert any(name.startswith("README") for name, _ in samples())
+
+
+@pytest.mark.parametrize(("name", "text"), samples(), ids=[name for name, _ in samples()])
+def test_sample(server, name, text, tmp_path):
+    """It ends by itself, without an error; only the name server's address is another, so that tests can run side by side."""
+    script = tmp_path / "sample.py"
+    script.write_text(text.replace(DEFAULT_NAMESRV, server.namesrv), encoding="utf-8")
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=SAMPLE_S, env=environment(), check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    if name.startswith("README"):
+        assert "SEND_OK" in ended.stdout
+        assert "b'hello 9'" in ended.stdout
