@@ -36,6 +36,10 @@ from pymq.wire.frame import FRAME_BYTES_MAX, FrameReader, decode_command, encode
 #: A lane takes (channel, header type, header bytes, body bytes) and says whether it took the frame.
 Lane = Callable[[Any, int, bytes, bytes], bool]
 
+Frame = tuple[int, bytes, bytes]
+
+#: Frames handled before their answers are written, and before it is looked whether the peer reads them.
+FRAMES_AT_ONCE_MAX = 64
 #: How much of a JSON header, and of a binary one, is the key to a lane: `{"code":310,`, `{"code":11,`, two bytes of code.
 LANE_KEY_BYTES_JSON = 12
 LANE_KEY_BYTES_JSON_SHORT = 11
@@ -90,6 +94,8 @@ class RemotingProtocol(Protocol):
         self._on_close: dict[object, Callable[[IChannel, str], None]] = {}
         self._close_reason: str | None = None
         self._reads_at_timeout = -1
+        self._is_full = False
+        self._unhandled: list[Frame] = []
         self.is_open = False
         self.is_lost = False
         self.reads = 0
@@ -135,10 +141,37 @@ class RemotingProtocol(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Handle every whole frame of one read."""
         self.reads += 1
-        reader, lane_of = self._reader, self._lanes.get
+        frames = self._reader.take_frames(data)
+        if self._unhandled or len(frames) > FRAMES_AT_ONCE_MAX:
+            self._unhandled += frames
+            self._handle_many()
+        elif frames:
+            self._handle_frames(frames)
+        if self._reader.error is not None:
+            self._end_stream(self._reader.error, data)
+
+    def _end_stream(self, problem: FrameError, data: bytes = b"") -> None:
+        """What follows cannot be read: close, but not before the frames that came before are handled."""
+        if self.is_open and not self._unhandled:
+            hint = "; it looks like TLS, which is not served here" if data.startswith(_TLS_FIRST_BYTES) else ""
+            self._malformed(f"{problem}{hint}")
+
+    def _handle_many(self) -> None:
+        """Handle what waits, some frames at a time, until the peer does not read the answers: a read full of pulls asks for far
+        more than a connection may owe. The rest waits until it has.
+        """
+        while self._unhandled and self.is_open and not self._is_full:
+            frames, self._unhandled = self._unhandled[:FRAMES_AT_ONCE_MAX], self._unhandled[FRAMES_AT_ONCE_MAX:]
+            self._handle_frames(frames)
+        if self._unhandled and not self.is_open:
+            self._unhandled = []
+
+    def _handle_frames(self, frames: list[Frame]) -> None:
+        """The hot path: lanes first, the general path for the others; then one write for all answers."""
+        lane_of = self._lanes.get
         corked: list[Part] = []
         self._corked = corked
-        for header_type, header, body in reader.take_frames(data):
+        for header_type, header, body in frames:
             if header_type == 0:
                 lane = lane_of(header[:LANE_KEY_BYTES_JSON]) or lane_of(header[:LANE_KEY_BYTES_JSON_SHORT])
             else:
@@ -157,9 +190,6 @@ class RemotingProtocol(Protocol):
         if corked:
             self._writes += 1
             self._writer.write(corked)
-        if reader.error is not None and self.is_open:
-            hint = "; it looks like TLS, which is not served here" if data.startswith(_TLS_FIRST_BYTES) else ""
-            self._malformed(f"{reader.error}{hint}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone: fail what is open, tell who asked."""
@@ -315,16 +345,23 @@ class RemotingProtocol(Protocol):
     # Flow control: what the writer tells
 
     def writer_full(self) -> None:
-        """The peer does not read: a server reads no more of its requests."""
+        """The peer does not read: a server reads, and handles, no more of its requests."""
         if self._settings.is_server and not self.is_lost:
+            self._is_full = True
             transport: Any = self.transport
             transport.pauseProducing()
 
     def writer_drained(self) -> None:
-        """The peer read everything."""
-        if self._settings.is_server and self.is_open:
+        """The peer read everything: go on with what it asked."""
+        self._is_full = False
+        if not self._settings.is_server or not self.is_open:
+            return
+        self._handle_many()
+        if not self._is_full and self.is_open:
             transport: Any = self.transport
             transport.resumeProducing()
+            if self._reader.error is not None:
+                self._end_stream(self._reader.error)
 
     def writer_overflowed(self, unsent_bytes: int) -> None:
         """The peer left more unread than we keep for it."""

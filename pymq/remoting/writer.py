@@ -169,9 +169,8 @@ class DirectWriter:
             self._is_full = True
             self._owner.writer_full()
         if self._waiting_bytes > self._buffer_bytes_max and not self._is_gone:
-            unsent = self._waiting_bytes
+            self._owner.writer_overflowed(self._waiting_bytes)
             self._peer_is_gone()
-            self._owner.writer_overflowed(unsent)
 
     def resumeProducing(self) -> None:
         """The reactor's word that the socket is writable (IPullProducer)."""
@@ -203,7 +202,7 @@ class DirectWriter:
         if self._is_full:
             self._is_full = False
             self._owner.writer_drained()
-        if self._is_closing:
+        if self._is_closing and not self._waiting_bytes:
             self._transport.loseConnection()
 
     def _peer_is_gone(self) -> None:

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from pymq.errors import ConnectionClosed, FrameError, RequestTimeout, TooManyRequests
 from pymq.interfaces import IChannel, IRequestProcessor
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
-from pymq.remoting.protocol import ChannelSettings, RemotingProtocol
+from pymq.remoting.protocol import FRAMES_AT_ONCE_MAX, ChannelSettings, RemotingProtocol
 from pymq.testing.channels import ChannelRecorder
 from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import FRAME_BYTES_MAX, FrameReader, encode_frame, frame_head
@@ -323,3 +323,32 @@ class ClientChannelTests(ProtocolTestCase):
             self.failureResultOf(asked, RequestTimeout)
             self.protocol.dataReceived(encode_frame(RemotingCommand.request(10)))
         self.assertEqual(self.transport.aborts, 0)
+
+
+class SlowPeerTests(ProtocolTestCase):
+    """A peer that asks for much and reads little."""
+
+    write_buffer_bytes_max = 1_000_000
+
+    def test_frames_of_one_read_wait_for_a_peer_that_does_not_read(self) -> None:
+        """A read full of requests is answered as far as the peer keeps up; the rest follows, in order, and so does a bad frame."""
+        count = 3 * FRAMES_AT_ONCE_MAX
+        requests = b"".join(encode_frame(RemotingCommand.request(10, opaque=number)) for number in range(count))
+        pause = self.transport.producer.pauseProducing
+        write = self.transport.write
+
+        def full_after_one_write(data: bytes) -> None:
+            write(data)
+            pause()
+
+        self.transport.write = full_after_one_write  # type: ignore[method-assign]
+        self.protocol.dataReceived(requests + b"\xff" * 8)
+        self.assertEqual(len(self.echo.seen), FRAMES_AT_ONCE_MAX)
+        answered = [answer.opaque for answer in self.written()]
+        for _ in range(2):
+            self.transport.producer.resumeProducing()
+            answered += [answer.opaque for answer in self.written()]
+        self.assertEqual(answered, list(range(count)))
+        self.assertFalse(self.transport.disconnecting)
+        self.transport.producer.resumeProducing()
+        self.assertTrue(self.transport.disconnecting)

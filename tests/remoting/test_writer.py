@@ -153,8 +153,8 @@ class DirectWriterTests(SynchronousTestCase):
     def test_bound(self) -> None:
         """Beyond the bound everything is dropped and the owner told."""
         self.writer.write((bytes(9 * 1024 * 1024),))
-        self.assertEqual(len(self.owner.told), 3)
-        self.assertTrue(self.owner.told[-1].startswith("overflowed at"))
+        self.assertEqual((self.owner.told[0], self.owner.told[2:]), ("full", ["drained"]))
+        self.assertTrue(self.owner.told[1].startswith("overflowed at"))
         self.assertEqual(self.writer.unsent_bytes, 0)
 
     def test_close_waits_for_what_is_unsent(self) -> None:
