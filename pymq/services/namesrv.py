@@ -64,7 +64,7 @@ class NamesrvController(Service):
         processor = NameServerProcessor(self.routes, kv_config, config, clock=self._reactor)
         table = ProcessorTable()
         table.register(processor)
-        factory = RemotingServerFactory(Dispatcher(table, clock=self._reactor), clock=self._reactor, listeners=[processor])
+        factory = RemotingServerFactory(Dispatcher(table), clock=self._reactor, listeners=[processor])
         listener = Listener(listen(self._reactor, config.listen_port, factory, config.bind_address), factory)
         self.port = listener.number
         scan = Periodic(self._reactor, SCAN_PERIOD_S, processor.scan_silent_brokers, name="silent brokers", initial_delay_s=SCAN_INITIAL_S)

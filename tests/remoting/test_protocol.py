@@ -331,7 +331,7 @@ class SlowPeerTests(ProtocolTestCase):
     write_buffer_bytes_max = 1_000_000
 
     def test_frames_of_one_read_wait_for_a_peer_that_does_not_read(self) -> None:
-        """A read full of requests is answered as far as the peer keeps up; the rest follows, in order, and so does a bad frame."""
+        """A read full of requests is answered as far as the peer keeps up; the rest follows in order, then a bad frame."""
         count = 3 * FRAMES_AT_ONCE_MAX
         requests = b"".join(encode_frame(RemotingCommand.request(10, opaque=number)) for number in range(count))
         pause = self.transport.producer.pauseProducing
