@@ -1,4 +1,5 @@
 """Child processes in groups of their own, their output read by threads, every wait with a deadline."""
+import contextlib
 import os
 import random
 import shutil
@@ -73,19 +74,15 @@ class Child:
 
     def signal(self, number):
         """Send a signal to the whole group, if it is still there."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass
 
     def stop(self, timeout_s=20):
         """SIGTERM and wait; SIGKILL if that does not help. The exit code."""
         if self.running():
             self.signal(signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                pass
         return self.kill()
 
     def kill(self):

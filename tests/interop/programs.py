@@ -31,6 +31,7 @@ Only the Java program has createTopic, view, query and minmax. The C++ client do
 and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead of JSON.
 Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.
 """
+import contextlib
 import json
 import os
 import signal
@@ -94,10 +95,8 @@ class Program:
 
     def _line(self, line):
         if line.startswith("{"):
-            try:
+            with contextlib.suppress(ValueError):  # cut off by a kill in the middle of a line
                 self.events.append(json.loads(line))
-            except ValueError:
-                pass  # cut off by a kill in the middle of a line
 
     def __enter__(self):
         return self

@@ -58,7 +58,8 @@ def test_update_and_delete_topic(admin, pymq):
     assert f"create topic to {pymq.broker} success." in said
     route = wire.wait_until(lambda: wire.ask(pymq.namesrv, wire.ROUTE, {"topic": topic}), 10, "route").json()
     assert (route["queueDatas"][0]["readQueueNums"], route["queueDatas"][0]["writeQueueNums"]) == (6, 5)
-    assert f"delete topic [{topic}] from cluster [DefaultCluster] success." in admin("deleteTopic", "-c", "DefaultCluster", "-t", topic)
+    said = admin("deleteTopic", "-c", "DefaultCluster", "-t", topic)
+    assert f"delete topic [{topic}] from cluster [DefaultCluster] success." in said
     assert wire.ask(pymq.namesrv, wire.ROUTE, {"topic": topic}).code == wire.TOPIC_NOT_EXIST
 
 

@@ -60,7 +60,7 @@ class Sender:
 
     def __init__(self, flags):
         self.flags, self.sent, self.failed = flags, 0, 0
-        self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None
+        self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None  # noqa: SIM115 - open to the end
         self.slots = threading.Semaphore(IN_FLIGHT_MAX)
         self.producer = Producer(flags.group, timeout=5000)
         self.producer.set_namesrv_addr(flags.namesrv)
