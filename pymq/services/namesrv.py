@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,8 +58,8 @@ class NamesrvController(Service):
         for sentence in self._warnings:
             self.log.warn("{sentence}", sentence=sentence)
         config = self._config
-        folder, _, name = config.kv_config_path.rpartition("/")
-        documents = self._documents or FileDocuments(DiskFiles(folder or "."), folder="")
+        folder, name = os.path.split(os.path.expanduser(config.kv_config_path))
+        documents = self._documents or FileDocuments(DiskFiles(os.path.dirname(folder)), folder=os.path.basename(folder))
         kv_config = KVConfigManager(documents, name=name)
         kv_config.load()
         processor = NameServerProcessor(self.routes, kv_config, config, clock=self._reactor)
