@@ -129,8 +129,9 @@ def answer_of(processor: Any, channel: FakeChannel, request: RemotingCommand) ->
 def send_header(v2: bool = True, **changes: Any) -> CommandHeader:
     """A send's header as a client writes it."""
     fields = {
-        "producer_group": "PG", "topic": "T", "default_topic": "TBW102", "default_topic_queue_nums": 4, "queue_id": 0, "sys_flag": 0,
-        "born_timestamp": NOW_MS - 5, "flag": 0, "properties": "UNIQ_KEY\x01U1\x02WAIT\x01true", "reconsume_times": 0,
+        "producer_group": "PG", "topic": "T", "default_topic": "TBW102", "default_topic_queue_nums": 4, "queue_id": 0,
+        "sys_flag": 0, "born_timestamp": NOW_MS - 5, "flag": 0, "properties": "UNIQ_KEY\x01U1\x02WAIT\x01true",
+        "reconsume_times": 0,
         **changes,
     }  # fmt: skip
     return SendMessageRequestHeaderV2(**fields) if v2 else SendMessageRequestHeader(**fields)
@@ -139,8 +140,8 @@ def send_header(v2: bool = True, **changes: Any) -> CommandHeader:
 def pull_header(**changes: Any) -> PullMessageRequestHeader:
     """A pull's header, with a subscription of its own to everything."""
     fields = {
-        "consumer_group": "G", "topic": "T", "queue_id": 0, "queue_offset": 0, "max_msg_nums": 32, "sys_flag": 4, "commit_offset": 0,
-        "suspend_timeout_millis": 15000, "sub_version": 0, "subscription": "*",
+        "consumer_group": "G", "topic": "T", "queue_id": 0, "queue_offset": 0, "max_msg_nums": 32, "sys_flag": 4,
+        "commit_offset": 0, "suspend_timeout_millis": 15000, "sub_version": 0, "subscription": "*",
         **changes,
     }  # fmt: skip
     return PullMessageRequestHeader(**fields)

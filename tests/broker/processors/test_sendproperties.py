@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
-from pymq.message.properties import CLUSTER, DELAY, TAGS, TRAN_MSG, WAIT, decode_properties, index_keys, property_of, waits_for_store
+from pymq.message.properties import (
+    CLUSTER,
+    DELAY,
+    TAGS,
+    TRAN_MSG,
+    WAIT,
+    decode_properties,
+    index_keys,
+    property_of,
+    waits_for_store,
+)
 
 ITEM = cluster_item("C1")
 _names = st.sampled_from(["UNIQ_KEY", "KEYS", "TAGS", "WAIT", "CLUSTER", "DELAY", "TRAN_MSG", "mine", "MYKEYS", "", "WAITS"])
