@@ -17,6 +17,7 @@ from pymq.broker.offsets import ConsumerOffsetManager
 from pymq.broker.processors.admin import AdminProcessor
 from pymq.broker.processors.clientcalls import ClientCallProcessor
 from pymq.broker.processors.consumers import ConsumerManageProcessor
+from pymq.broker.processors.consumestats import ConsumeStatsProcessor
 from pymq.broker.processors.groups import GroupAdminProcessor
 from pymq.broker.processors.heartbeat import ClientManageProcessor
 from pymq.broker.processors.livesettings import LiveSettings
@@ -40,7 +41,6 @@ from pymq.services.flusher import Flusher
 from pymq.store.config import MessageStoreConfig
 from pymq.wire.codes import RequestCode
 
-
 T = TypeVar("T")
 #: What the main port and the VIP port have of a kind.
 Ports = tuple[T, T]
@@ -56,6 +56,7 @@ PROCESSORS = (
     ClientCallProcessor,
     TopicAdminProcessor,
     GroupAdminProcessor,
+    ConsumeStatsProcessor,
     AdminProcessor,
 )
 

@@ -224,12 +224,15 @@ class FileMessageStore:
     def describe(self) -> dict[str, Any]:
         """Facts for operators; see IMessageStore. `problem` says why nothing is taken, `recovery` what the start found."""
         log = self._log
+        used_bytes, usable_bytes = self._log_files.space()
         return {
             "log_min_offset": log.min_offset,
             "log_max_offset": log.end,
             "flushed_offset": log.flushed,
             "dispatch_behind_bytes": max(0, log.end - self._dispatcher.end),
-            "disk_used_ratio": max(0, used_percent(*self._log_files.space())) / 100,
+            "disk_used_ratio": max(0, used_percent(used_bytes, usable_bytes)) / 100,
+            "disk_used_bytes": used_bytes,
+            "disk_usable_bytes": usable_bytes,
             "earliest_store_time_ms": log.store_time(log.min_offset) if log.end > log.min_offset else -1,
             "writable": self.is_writable,
             "problem": "" if self.is_writable else self._why_unwritable() if self._is_open else "the store is not open",
