@@ -1,7 +1,8 @@
 """The client library: producers and consumers for RocketMQ brokers, on Deferreds that coroutines can await.
 
-Reading order: producer, pushconsumer and pullconsumer are what users touch; member is what they share, instance what the members of
-one client id share. Below: api (one method for each request), routes, selector, allocate, rebalance, puller, consume and orderly.
+Reading order: producer, pushconsumer and pullconsumer are what users touch; member is what they share, instance what the
+members of one client id share. Below: api (one method for each request), routes, selector, allocate, rebalance, puller, consume
+and orderly.
 """
 
 from pymq.client.allocate import (

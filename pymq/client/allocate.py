@@ -135,10 +135,8 @@ def allocator_of(strategy: object) -> IQueueAllocator:
 
     CONFIG and MACHINE_ROOM need to be told something, so they are given as objects.
     """
-    if isinstance(strategy, str):
-        if strategy not in _BY_NAME:
-            raise ConfigError("allocate_strategy", strategy, f"allowed: {', '.join(_BY_NAME)}, or an object that is an IQueueAllocator")
+    if isinstance(strategy, str) and strategy in _BY_NAME:
         return _BY_NAME[strategy]()
     if not IQueueAllocator.providedBy(strategy):
-        raise ConfigError("allocate_strategy", strategy, f"allowed: {', '.join(_BY_NAME)}, or an object that is an IQueueAllocator")
-    return strategy  # type: ignore[return-value]
+        raise ConfigError("allocate_strategy", strategy, f"allowed: {', '.join(_BY_NAME)}, or an IQueueAllocator")
+    return strategy

@@ -1,5 +1,5 @@
 # Tests: tests/client/test_api.py
-"""Every request that a client sends, one method each: builds the header, checks the answer, decodes what came (Java: MQClientAPIImpl).
+"""Every request that a client sends, one method each: header, answer checked, answer decoded (Java: MQClientAPIImpl).
 
 Methods that talk to a broker take its address. An answer other than success raises BrokerRefused with the server's code and
 remark; no answer raises one of TRANSPORT_ERRORS.
@@ -168,9 +168,7 @@ class MQClientAPI:
 
     async def unregister(self, address: str, client_id: str, producer_group: str | None, consumer_group: str | None) -> None:
         """UNREGISTER_CLIENT: leave one group of either kind, or both."""
-        header = UnregisterClientRequestHeader(
-            client_id=client_id, producer_group=producer_group, consumer_group=consumer_group
-        )
+        header = UnregisterClientRequestHeader(client_id=client_id, producer_group=producer_group, consumer_group=consumer_group)
         await self._ask(address, RequestCode.UNREGISTER_CLIENT, header)
 
     async def check_client_config(self, address: str, client_id: str, group: str, subscription: SubscriptionData) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from pymq.client.instance import ConsumerMember, MQClientInstance
+from pymq.client.instance import MQClientInstance
+from pymq.client.membership import ConsumerMember
 from pymq.errors import DecodeError, RequestError
 from pymq.interfaces import IChannel, IRequestProcessor
 from pymq.message.record import decode_record

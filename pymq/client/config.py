@@ -26,7 +26,8 @@ DEFAULT_INSTANCE_NAME = "DEFAULT"
 #: Every Java client process is a member of this producer group; ours uses it to send back what a broker would not take back.
 INNER_PRODUCER_GROUP = "CLIENT_INNER_PRODUCER"
 DEFAULT_RETRY_CODES = frozenset({17, 14, 1, 16, 204, 205})
-_HOUR_S = 3600.0
+#: Where CONSUME_FROM_TIMESTAMP begins when no time is given.
+HALF_AN_HOUR_AGO_S = -1800.0
 
 
 class MessageModel(str, Enum):
@@ -83,7 +84,9 @@ class ProducerConfig(ClientConfig):
 class ConsumerConfig(ClientConfig):
     """The settings that push and pull consumers share."""
 
-    message_model: MessageModel = setting(MessageModel.CLUSTERING, "whether the group shares messages", choices=tuple(MessageModel))
+    message_model: MessageModel = setting(  # noqa: RUF009  # it declares a field
+        MessageModel.CLUSTERING, "whether the members share the messages", choices=tuple(MessageModel)
+    )
     consumer_timeout_s: float = setting(10.0, "seconds that a pull may take which does not wait", least=0.01)
     suspend_timeout_s: float = setting(15.0, "seconds that the broker holds a pull of an empty queue (Java push: 15)", least=0.1)
     pull_timeout_s: float = setting(30.0, "seconds that a pull may take which waits", least=0.1)
@@ -96,10 +99,10 @@ class ConsumerConfig(ClientConfig):
 class PushConfig(ConsumerConfig):
     """The settings of a push consumer (Java: DefaultMQPushConsumer)."""
 
-    consume_from_where: ConsumeFromWhere = setting(
+    consume_from_where: ConsumeFromWhere = setting(  # noqa: RUF009  # it declares a field
         ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET, "where a new group begins", choices=tuple(ConsumeFromWhere)
     )
-    consume_timestamp_s: float = setting(-0.5 * _HOUR_S, "epoch seconds to begin at; negative counts back from the start")
+    consume_timestamp_s: float = setting(HALF_AN_HOUR_AGO_S, "epoch seconds to begin at; negative counts back from the start")
     consume_concurrency: int = setting(20, "calls of the listener that may be unfinished at one time", least=1, most=1000)
     consume_message_batch_max_size: int = setting(1, "messages in one call of the listener", least=1, most=1024)
     consume_concurrently_max_span: int = setting(2000, "offsets between first and last unfinished message", least=1, most=65535)
@@ -111,7 +114,7 @@ class PushConfig(ConsumerConfig):
     pull_batch_size: int = setting(32, "messages of one pull", least=1, most=1024)
     post_subscription_when_pull: bool = setting(False, "whether every pull carries the subscription")
     suspend_current_queue_time_s: float = setting(1.0, "seconds that an ordered queue rests after SUSPEND", least=0.01, most=30)
-    consume_timeout_s: float = setting(15 * 60.0, "seconds after which an unfinished message is sent back", least=1)
+    consume_timeout_s: float = setting(900.0, "seconds after which an unfinished message is sent back", least=1)
     await_termination_s: float = setting(3.0, "seconds that shutdown waits for unfinished listener calls", least=0)
 
 
@@ -154,4 +157,4 @@ def local_address() -> str:
 def client_id(config: ClientConfig, instance_name: str, find_address: Callable[[], str] = local_address) -> str:
     """`ip@instance[@unit]` (Java: buildMQClientId)."""
     parts = [config.client_ip or find_address(), instance_name]
-    return "@".join(parts + [config.unit_name] if config.unit_name else parts)
+    return "@".join([*parts, config.unit_name] if config.unit_name else parts)

@@ -1,5 +1,5 @@
 # Tests: tests/client/test_hooks.py
-"""Callbacks around every send and every call of a listener, for tracing and metrics. What a hook raises is logged and goes no further."""
+"""Callbacks around every send and every call of a listener, for tracing and metrics. What a hook raises is logged, no more."""
 
 from __future__ import annotations
 

@@ -1,21 +1,21 @@
 # Tests: tests/client/test_instance.py
 """What all producers and consumers of one client id share: connections, routes, heartbeats and the periodic jobs.
 
-Instances live in a registry by client id, from the start of their first member to the shutdown of their last.
+It lives in `pymq.client.registry` from the start of its first member to the shutdown of its last.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.client.api import MQClientAPI
 from pymq.client.config import ClientConfig
+from pymq.client.membership import ConsumerMember, ProducerMember
 from pymq.client.nameservers import NameServers
 from pymq.client.results import ServiceState
 from pymq.client.routes import MASTER_ID, PublishInfo, RouteTable, limited_to
@@ -23,12 +23,9 @@ from pymq.client.tasks import Shared, Tasks, all_of
 from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
 from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute
 from pymq.interfaces import IClock
-from pymq.message.message import StoredMessage
 from pymq.periodic import Periodic
 from pymq.remoting.idle import SWEEP_INTERVAL_S
-from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
-from pymq.wire.bodies.heartbeat import ConsumerData, HeartbeatData, ProducerData
-from pymq.wire.bodies.messagequeue import MessageQueue
+from pymq.wire.bodies.heartbeat import HeartbeatData, ProducerData
 
 #: What a request that a client makes on its own account may fail with; such failures are logged and tried again later.
 EXPECTED_ERRORS = (ClientError, *TRANSPORT_ERRORS)
@@ -41,45 +38,6 @@ SOURCE_INITIAL_S = 10.0
 REBALANCE_RETRY_S = 1.0
 
 NameServerSource = Callable[[], Any]
-
-
-class ProducerMember(Protocol):
-    """A producer, as its instance sees it."""
-
-    group: str
-
-    def publish_topics(self) -> Iterable[str]:
-        """The topics whose routes it uses."""
-
-
-class ConsumerMember(Protocol):
-    """A consumer, as its instance sees it."""
-
-    group: str
-
-    def consumer_data(self) -> ConsumerData:
-        """Its part of the heartbeat."""
-
-    def subscribed_topics(self) -> Iterable[str]:
-        """The topics whose routes it uses."""
-
-    async def rebalance(self) -> bool:
-        """Take its share of the queues; False when some could not be taken yet."""
-
-    async def persist_offsets(self) -> None:
-        """Commit its offsets."""
-
-    async def reset_offsets(self, table: dict[MessageQueue, int]) -> None:
-        """Go on with these queues at these offsets."""
-
-    def offsets_of(self, topic: str) -> dict[MessageQueue, int]:
-        """Its offsets of a topic."""
-
-    def running_info(self) -> ConsumerRunningInfo:
-        """What it does, for operators."""
-
-    async def consume_directly(self, message: StoredMessage) -> ConsumeMessageDirectlyResult:
-        """Give its listener one message, for operators."""
 
 
 class MQClientInstance:
@@ -110,7 +68,7 @@ class MQClientInstance:
         self._name_servers = NameServers(remoting, tuple(name_servers))
         self._source = source
         self.api = MQClientAPI(remoting, self._name_servers, config)
-        self._fetching = Shared(self.tasks)
+        self._shared = Shared(self.tasks)
         self._templates: dict[str, tuple[str, int]] = {}
         self._rebalancing = False
         self._rebalance_again = False
@@ -120,36 +78,21 @@ class MQClientInstance:
     def _make_jobs(self) -> list[Periodic]:
         clock, config = self.clock, self.config
         jobs = [
-            Periodic(
-                clock, config.poll_name_server_interval_s, self._job(self.update_all_routes), name="client routes", initial_delay_s=ROUTE_INITIAL_S
-            ),
-            Periodic(
-                clock,
-                config.heartbeat_broker_interval_s,
-                self._job(self._heartbeat_round),
-                name="client heartbeats",
-                initial_delay_s=HEARTBEAT_INITIAL_S,
-            ),
-            Periodic(
-                clock,
-                config.persist_consumer_offset_interval_s,
-                self._job(self.persist_all_offsets),
-                name="client offsets",
-                initial_delay_s=PERSIST_INITIAL_S,
-            ),
-            Periodic(
-                clock, config.rebalance_interval_s, self.rebalance_soon, name="rebalance", initial_delay_s=config.rebalance_interval_s
-            ),
+            self._job("routes", ROUTE_INITIAL_S, config.poll_name_server_interval_s, self.update_all_routes),
+            self._job("heartbeats", HEARTBEAT_INITIAL_S, config.heartbeat_broker_interval_s, self._heartbeat_round),
+            self._job("offsets", PERSIST_INITIAL_S, config.persist_consumer_offset_interval_s, self.persist_all_offsets),
+            Periodic(clock, config.rebalance_interval_s, self.rebalance_soon, name="rebalance of the client"),
+            Periodic(clock, SWEEP_INTERVAL_S, self._remoting.sweep_idle, name="idle connections of the client"),
         ]
-        jobs.append(Periodic(clock, SWEEP_INTERVAL_S, self._remoting.sweep_idle, name="idle connections"))
         if self._source is not None:
-            interval_s = config.namesrv_source_interval_s
-            jobs.append(Periodic(clock, interval_s, self._job(self._ask_source), name="name servers", initial_delay_s=SOURCE_INITIAL_S))
+            jobs.append(self._job("name servers", SOURCE_INITIAL_S, config.namesrv_source_interval_s, self._ask_source))
         return jobs
 
-    def _job(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Deferred[None]]:
-        """Work for a Periodic that ends when everything else of this instance ends."""
-        return lambda: self.tasks.hold(work())
+    def _job(self, name: str, initial_s: float, interval_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> Periodic:
+        """A Periodic whose work ends when everything else of this instance ends."""
+        return Periodic(
+            self.clock, interval_s, lambda: self.tasks.hold(work()), name=f"{name} of the client", initial_delay_s=initial_s
+        )
 
     def now_ms(self) -> int:
         """The time in milliseconds since the epoch."""
@@ -166,7 +109,7 @@ class MQClientInstance:
         if self._source is not None and not self._name_servers.addresses:
             await self._ask_source()
         if not self._name_servers.addresses:
-            raise NoNameServer("no name server is known; give namesrv_addr=\"host:9876\" or set NAMESRV_ADDR")
+            raise NoNameServer('no name server is known; give namesrv_addr="host:9876" or set NAMESRV_ADDR')
         for job in self._jobs:
             job.start()
         self.state = ServiceState.RUNNING
@@ -214,7 +157,7 @@ class MQClientInstance:
     async def update_route(self, topic: str) -> bool:
         """Ask for the route of a topic; whether one is known now. Failures are logged and leave what was known."""
         try:
-            await self._fetching.run(topic, lambda: self._fetch_route(topic))
+            await self._shared.run(topic, lambda: self._fetch_route(topic))
         except EXPECTED_ERRORS as error:
             self._log.warn("the route of {topic} could not be had: {error}", topic=topic, error=error)
         return self.routes.publish_info(topic) is not None
@@ -227,8 +170,13 @@ class MQClientInstance:
             route = None if template_route is None else limited_to(template_route, queue_count)
         if route is not None and route.queue_datas and self.routes.update(topic, route):
             self._log.debug("the route of {topic} changed", topic=topic)
-            if any(topic in consumer.subscribed_topics() for consumer in self.consumers.values()):
-                self.rebalance_soon()
+            self.tasks.spawn(self._route_changed(topic), f"the new route of {topic}")
+
+    async def _route_changed(self, topic: str) -> None:
+        """Brokers that are new must know us before we share their queues."""
+        await self.heartbeat_all(only_new=True)
+        if any(topic in consumer.subscribed_topics() for consumer in self.consumers.values()):
+            self.rebalance_soon()
 
     async def publish_info(self, topic: str, template: str, queue_count: int) -> PublishInfo:
         """Where messages of a topic go. An unknown topic goes where its `template` is, and is created there by its first message.
@@ -238,7 +186,7 @@ class MQClientInstance:
         info = self.routes.publish_info(topic)
         if info is None or not info.queues:
             self._templates[topic] = (template, queue_count)
-            await self._fetching.run(topic, lambda: self._fetch_route(topic))
+            await self._shared.run(topic, lambda: self._fetch_route(topic))
             info = self.routes.publish_info(topic)
         if info is None or not info.queues:
             raise NoRoute(
@@ -292,15 +240,21 @@ class MQClientInstance:
             consumer_data_set=tuple(consumer.consumer_data() for _, consumer in sorted(self.consumers.items())),
         )
 
-    async def heartbeat_all(self) -> None:
-        """Tell the brokers who is here: all of them, or the masters when there are only producers."""
+    async def heartbeat_all(self, *, only_new: bool = False) -> None:
+        """Tell the brokers who is here: all of them, or the masters when there are only producers; or those not told yet."""
         if self.is_empty():
             return
         data = self._heartbeat_data()
         wanted = [
-            (name, address) for name, broker_id, address in self.routes.brokers() if self.consumers or broker_id == MASTER_ID
+            (name, address)
+            for name, broker_id, address in self.routes.brokers()
+            if (self.consumers or broker_id == MASTER_ID) and not (only_new and address in self.broker_versions)
         ]
         await all_of(self._heartbeat_one(name, address, data) for name, address in wanted)
+
+    def heartbeat_soon(self) -> None:
+        """A broker does not know us any more, as after its restart: tell all, unless that is under way."""
+        self._shared.run(("heartbeat",), self.heartbeat_all).addErrback(lambda failure: failure.trap(CancelledError))
 
     async def _heartbeat_one(self, broker_name: str, address: str, data: HeartbeatData) -> None:
         try:
@@ -373,35 +327,3 @@ class MQClientInstance:
             self._rebalancing = False
         if not balanced and (self._rebalance_retry is None or not self._rebalance_retry.active()):
             self._rebalance_retry = self.clock.callLater(REBALANCE_RETRY_S, self.rebalance_soon)
-
-
-class InstanceRegistry:
-    """The instances of this process by client id; empty when every member is shut down (Java: MQClientManager)."""
-
-    def __init__(self) -> None:
-        self._instances: dict[str, MQClientInstance] = {}
-        self._numbers = itertools.count()
-
-    def __len__(self) -> int:
-        return len(self._instances)
-
-    def unique_number(self) -> int:
-        """A number that no other client of this process was given."""
-        return next(self._numbers)
-
-    def get_or_make(self, client_id: str, make: Callable[[], MQClientInstance]) -> MQClientInstance:
-        """The instance of that id."""
-        if client_id not in self._instances:
-            self._instances[client_id] = make()
-        return self._instances[client_id]
-
-    async def release(self, instance: MQClientInstance) -> None:
-        """Shut the instance down and forget it, if it has no member any more."""
-        if instance.is_empty():
-            if self._instances.get(instance.client_id) is instance:
-                del self._instances[instance.client_id]
-            await instance.shutdown()
-
-
-#: The one table of the process.
-REGISTRY = InstanceRegistry()

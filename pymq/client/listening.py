@@ -31,9 +31,7 @@ def restore_topics(messages: Sequence[StoredMessage]) -> None:
 class ListenerCall:
     """Calls one listener between its hooks; errors and nonsense become the `failure` status."""
 
-    def __init__(
-        self, group: str, listener: Listener, hooks: Sequence[ConsumeMessageHook], *, is_orderly: bool
-    ) -> None:
+    def __init__(self, group: str, listener: Listener, hooks: Sequence[ConsumeMessageHook], *, is_orderly: bool) -> None:
         self._group = group
         self._listener = listener
         self._hooks = hooks
@@ -56,9 +54,7 @@ class ListenerCall:
             return waiting.addBoth(self._verdict, messages, hooked)
         return self._verdict(outcome, messages, hooked)
 
-    def _verdict(
-        self, outcome: Any, messages: Sequence[StoredMessage], hooked: ConsumeMessageContext | None
-    ) -> ConsumeStatus:
+    def _verdict(self, outcome: Any, messages: Sequence[StoredMessage], hooked: ConsumeMessageContext | None) -> ConsumeStatus:
         error: BaseException | None = None
         if outcome is None:
             status = self.success

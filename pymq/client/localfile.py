@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,7 @@ class LocalDocuments:
         """Replace the document. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path, fresh = self._folder / name, self._folder / f"{name}.tmp"
-        with fresh.open("wb") as file:
-            file.write(javajson.encode(document))
-            file.flush()
-            os.fsync(file.fileno())
+        fresh.write_bytes(javajson.encode(document))
         if path.exists():
             path.replace(self._folder / f"{name}.bak")
         fresh.replace(path)

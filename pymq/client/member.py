@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -12,9 +13,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from pymq.client.clientprocessor import ClientRemotingProcessor
-from pymq.client.config import DEFAULT_INSTANCE_NAME, ClientConfig, client_id, local_address, make_config, name_server_addresses
-from pymq.client.instance import EXPECTED_ERRORS, REGISTRY, InstanceRegistry, MQClientInstance, NameServerSource
+from pymq.client.config import (
+    DEFAULT_INSTANCE_NAME,
+    ClientConfig,
+    client_id,
+    local_address,
+    make_config,
+    name_server_addresses,
+)
+from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance, NameServerSource
 from pymq.client.queries import Queries
+from pymq.client.reactor import default_reactor
+from pymq.client.registry import REGISTRY, InstanceRegistry
 from pymq.client.results import QueryResult, ServiceState
 from pymq.client.tasks import Tasks
 from pymq.client.transport import RemotingMaker, connect_remoting
@@ -31,18 +41,11 @@ T = TypeVar("T")
 _SALT_MAX = 2**32 - 1
 
 
-def _default_reactor() -> Any:
-    """The reactor of the process, imported only when nobody gave another."""
-    from twisted.internet import reactor
-
-    return reactor
-
-
-class Member(Generic[C]):
+class Member(ABC, Generic[C]):
     """A producer or a consumer. Every public method gives a Deferred; a second `shutdown` is harmless.
 
-    `reactor` gives time and connections; `namesrv_source` is called now and then for the name servers, as text or a Deferred of it.
-    `make_remoting` and `registry` are there for tests.
+    `reactor` gives time and connections; `namesrv_source` is called now and then for the name servers, as text or a Deferred of
+    it. `make_remoting` and `registry` are there for tests.
     """
 
     kind = "client"
@@ -70,7 +73,7 @@ class Member(Generic[C]):
             raise ClientError(f"the group name {group} is reserved; choose one of your own")
         self.group = group
         self.config: C = make_config(self.config_class, settings)
-        self.clock: Any = _default_reactor() if reactor is None else reactor
+        self.clock: Any = default_reactor() if reactor is None else reactor
         self.state = ServiceState.CREATE_JUST
         self.tasks = Tasks(self.clock)
         self._namesrv_source = namesrv_source
@@ -141,12 +144,13 @@ class Member(Generic[C]):
             nanoseconds = int(self.clock.seconds() * 1_000_000) * 1000
             name = f"{os.getpid()}#{nanoseconds + self._registry.unique_number()}"
         self._ids = UniqueIds(address, os.getpid(), self.clock, salt=random.randint(0, _SALT_MAX))
-        return self._registry.get_or_make(client_id(self.config, name, lambda: address), lambda: self._make_instance(name, address))
+        identity = client_id(self.config, name, lambda: address)
+        return self._registry.get_or_make(identity, lambda: self._make_instance(identity))
 
-    def _make_instance(self, name: str, address: str) -> MQClientInstance:
+    def _make_instance(self, identity: str) -> MQClientInstance:
         processors = ProcessorTable()
         instance = MQClientInstance(
-            client_id(self.config, name, lambda: address),
+            identity,
             self.config,
             clock=self.clock,
             remoting=self._make_remoting(self.clock, processors),
@@ -166,16 +170,18 @@ class Member(Generic[C]):
 
     # What a subclass does
 
+    @abstractmethod
     def _join(self, instance: MQClientInstance) -> None:
         """Become a member of the instance. Raises ClientError when the group has one there."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _started(self, instance: MQClientInstance) -> None:
         """The instance runs; do what must be done before `start` fires."""
 
-    def _running(self) -> None:
+    def _running(self) -> None:  # nothing is what most members do
         """The state is RUNNING now."""
 
+    @abstractmethod
     async def _stopping(self, instance: MQClientInstance) -> None:
         """Leave the groups; what may fail of EXPECTED_ERRORS is logged."""
 
@@ -229,7 +235,9 @@ class Member(Generic[C]):
         """The message of an offset message id, as in `SendResult.offset_msg_id`. Fails with DecodeError, BrokerRefused."""
         return self._ask("view_message", message_id)
 
-    def query_message(self, topic: str, key: str, max_count: int = 64, begin_ms: int = 0, end_ms: int = 2**63 - 1) -> Deferred[QueryResult]:
+    def query_message(
+        self, topic: str, key: str, max_count: int = 64, begin_ms: int = 0, end_ms: int = 2**63 - 1
+    ) -> Deferred[QueryResult]:
         """Messages by one of their keys, stored between two times; oldest first."""
         return self._ask("query_message", topic, key, max_count, begin_ms, end_ms)
 

@@ -43,7 +43,7 @@ class NameServers:
         """The answer of the first name server that gives one. Raises NoNameServer, BrokerRefused."""
         addresses = self._addresses
         if not addresses:
-            raise NoNameServer("no name server is known; give namesrv_addr=\"host:9876\" or set NAMESRV_ADDR")
+            raise NoNameServer('no name server is known; give namesrv_addr="host:9876" or set NAMESRV_ADDR')
         failures = []
         for _ in range(len(addresses)):
             address = addresses[self._current % len(addresses)]

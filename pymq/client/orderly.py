@@ -68,7 +68,11 @@ class OrderlyConsumption:
         self._stopped = False
         self._empty: Deferred[None] | None = None
         self._locking = Periodic(
-            self._clock, LOCK_INTERVAL_S, lambda: tasks.hold(_awaited(lock_all)), name="queue locks", initial_delay_s=LOCK_INITIAL_S
+            self._clock,
+            LOCK_INTERVAL_S,
+            lambda: tasks.hold(_awaited(lock_all)),
+            name="queue locks",
+            initial_delay_s=LOCK_INITIAL_S,
         )
 
     @property

@@ -102,7 +102,7 @@ class ProcessQueue:
     def take(self, count_max: int, now_ms: int) -> list[StoredMessage]:
         """The next messages for ordered consumption; an empty list ends it until the next `put` (Java: takeMessages)."""
         self.last_consume_ms = now_ms
-        messages = []
+        messages: list[StoredMessage] = []
         while self._waiting and len(messages) < count_max:
             offset, message = self._waiting.popitem(last=False)
             self._taken[offset] = message

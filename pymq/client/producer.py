@@ -19,7 +19,7 @@ from pymq.errors import InvalidMessage
 from pymq.message.message import Message
 from pymq.wire.bodies.messagequeue import MessageQueue
 
-#: Chooses a queue: called with the sorted queues of the topic, the message and the caller's argument (Java: MessageQueueSelector).
+#: Chooses a queue, called with those of the topic, the message and the caller's argument (Java: MessageQueueSelector).
 SelectQueue = Callable[[Sequence[MessageQueue], Message, Any], MessageQueue]
 
 _FIRST_TURN_MAX = 1_000_000
@@ -35,8 +35,8 @@ class Producer(Member[ProducerConfig]):
         result = await producer.send(Message("my-topic", b"hello", tags="A"))
         await producer.shutdown()
 
-    The settings are those of ProducerConfig. Sends fail with InvalidMessage, NoRoute, NoNameServer, BrokerRefused, RequestTimeout,
-    ConnectFailed, ConnectionClosed or TooManyRequests; before the start and after the shutdown with NotStarted.
+    The settings are those of ProducerConfig. Sends fail with InvalidMessage, NoRoute, NoNameServer, BrokerRefused,
+    RequestTimeout, ConnectFailed, ConnectionClosed or TooManyRequests; before the start and after the shutdown with NotStarted.
     """
 
     kind = "producer"
@@ -132,7 +132,7 @@ class Producer(Member[ProducerConfig]):
     def send_batch(
         self, messages: Sequence[Message], *, queue: MessageQueue | None = None, timeout_s: float | None = None
     ) -> Deferred[SendResult]:
-        """Send messages of one topic together, as one request to one queue. They may not be delayed; their bodies go uncompressed."""
+        """Send messages of one topic together, to one queue. They may not be delayed; their bodies go uncompressed."""
         return self._do(self._send_batch(list(messages), queue, timeout_s))
 
     async def _send_batch(self, messages: list[Message], queue: MessageQueue | None, timeout_s: float | None) -> SendResult:

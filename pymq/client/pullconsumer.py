@@ -56,7 +56,7 @@ class PullConsumer(Member[ConsumerConfig]):
         self._used: set[MessageQueue] = set()
 
     def register_topic(self, topic: str) -> None:
-        """Tell the brokers that this group reads a topic, so that its members share the queues (see `fetch_queues_in_balance`)."""
+        """Tell the brokers that this group reads a topic, as `fetch_queues_in_balance` needs it."""
         self._subscriptions[topic] = build_subscription(topic, SUBSCRIBE_ALL, sub_version=int(self.clock.seconds() * 1000))
 
     # Life
@@ -105,7 +105,13 @@ class PullConsumer(Member[ConsumerConfig]):
         return mine
 
     def pull(
-        self, queue: MessageQueue, expression: str, offset: int, max_count: int = PULL_COUNT_MAX, *, timeout_s: float | None = None
+        self,
+        queue: MessageQueue,
+        expression: str,
+        offset: int,
+        max_count: int = PULL_COUNT_MAX,
+        *,
+        timeout_s: float | None = None,
     ) -> Deferred[PullResult]:
         """Messages from `offset` on whose tags match `expression`; answers at once also when there are none."""
         timeout = self.config.consumer_timeout_s if timeout_s is None else timeout_s
@@ -122,15 +128,13 @@ class PullConsumer(Member[ConsumerConfig]):
         self, queue: MessageQueue, expression: str, offset: int, max_count: int, timeout_s: float, suspend_s: float
     ) -> PullResult:
         if offset < 0 or max_count <= 0:
-            raise ClientError(f"offset {offset} and count {max_count} cannot be pulled; the offset is 0 or more, the count 1 or more")
+            raise ClientError(f"offset {offset}, count {max_count}: the offset must be 0 or more, the count 1 or more")
         try:
             subscription = build_subscription(queue.topic, expression, sub_version=int(self.clock.seconds() * 1000))
         except ValueError as error:
             raise ClientError(str(error)) from error
         self._used.add(queue)
-        return await self._client.pull(
-            queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s
-        )
+        return await self._client.pull(queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s)
 
     # Offsets
 

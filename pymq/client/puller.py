@@ -1,5 +1,5 @@
 # Tests: tests/client/test_puller.py
-"""A push consumer's pull loops, one for each queue, with their brakes (Java: PullMessageService, DefaultMQPushConsumerImpl.pullMessage)."""
+"""A push consumer's pull loops, one for each queue, with their brakes (Java: PullMessageService)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from pymq.wire.codes import ResponseCode
 FLOW_CONTROL_PAUSE_S = 0.05
 BUSY_PAUSE_S = 0.02
 ERROR_PAUSE_S = 3.0
+#: A broker that was restarted does not know the group until the next heartbeat, which is sent at once.
+UNKNOWN_PAUSE_S = 0.5
 ILLEGAL_OFFSET_PAUSE_S = 10.0
 SUSPENDED_PAUSE_S = 1.0
 _MIB = 1024 * 1024
@@ -165,8 +167,13 @@ class Puller:
     def _pause_after(self, error: Exception, queue: MessageQueue) -> float:
         if isinstance(error, BrokerRefused) and error.code == ResponseCode.FLOW_CONTROL:
             return BUSY_PAUSE_S
+        if isinstance(error, BrokerRefused) and error.code == ResponseCode.SUBSCRIPTION_NOT_EXIST:
+            self._instance.heartbeat_soon()
+            return UNKNOWN_PAUSE_S
         if not is_retry_topic(queue.topic):
-            self._log.warn("pulling {queue} failed, again in {pause_s:g} s: {error}", queue=queue, pause_s=ERROR_PAUSE_S, error=error)
+            self._log.warn(
+                "pulling {queue} failed, again in {pause_s:g} s: {error}", queue=queue, pause_s=ERROR_PAUSE_S, error=error
+            )
         return ERROR_PAUSE_S
 
     def _hand_over(self, held: ProcessQueue, result: PullResult) -> None:

@@ -65,9 +65,7 @@ class PullClient:
         response = await self._instance.api.pull_message(address, header, timeout_s)
         return self._result(response, queue, subscription, address)
 
-    def _result(
-        self, response: RemotingCommand, queue: MessageQueue, subscription: SubscriptionData, address: str
-    ) -> PullResult:
+    def _result(self, response: RemotingCommand, queue: MessageQueue, subscription: SubscriptionData, address: str) -> PullResult:
         status = PULL_STATUS_OF_CODE.get(response.code)
         if status is None:
             raise BrokerRefused(response.code, response.remark, address)

@@ -309,5 +309,3 @@ class PushConsumer(Member[PushConfig]):
         restore_topics([message])
         context = ConsumeContext(MessageQueue(message.topic, message.broker_name, message.queue_id))
         return await direct_result(self._call, [message], context, self._is_orderly, self.clock)
-
-

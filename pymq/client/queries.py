@@ -15,6 +15,7 @@ from pymq.message.message import StoredMessage
 from pymq.message.topics import check_topic
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.headers.messages import QueryMessageRequestHeader
+
 #: Asking a broker's index may take so long (Java: 15 s).
 QUERY_TIMEOUT_S = 15.0
 UNIQUE_KEY_HITS_MAX = 32
@@ -94,7 +95,14 @@ class Queries:
         return await self._instance.api.view_message(address, log_offset)
 
     async def query_message(
-        self, topic: str, key: str, count_max: int = 64, begin_ms: int = 0, end_ms: int = _FOR_EVER_MS, *, is_unique_id: bool = False
+        self,
+        topic: str,
+        key: str,
+        count_max: int = 64,
+        begin_ms: int = 0,
+        end_ms: int = _FOR_EVER_MS,
+        *,
+        is_unique_id: bool = False,
     ) -> QueryResult:
         """Messages of a topic by one of their keys, or by their unique id, stored between two times; oldest first.
 
@@ -109,7 +117,8 @@ class Queries:
             end_timestamp=end_ms,
             unique_key_query=True if is_unique_id else None,
         )
-        addresses = [found[0] for name in self._instance.routes.broker_names_of(topic) if (found := self._instance.routes.address_of(name))]
+        routes = self._instance.routes
+        addresses = [found[0] for name in routes.broker_names_of(topic) if (found := routes.address_of(name))]
         outcomes = await all_of(self._instance.api.query_message(address, header, QUERY_TIMEOUT_S) for address in addresses)
         messages: list[StoredMessage] = []
         last_ms, failure, answered = 0, None, False
@@ -131,4 +140,4 @@ def _has_key(message: StoredMessage, topic: str, key: str, is_unique_id: bool) -
     """Brokers find by hash; the client looks whether it is what was meant."""
     if message.topic != topic:
         return False
-    return message.properties.get(names.UNIQ_KEY) == key or not is_unique_id and key in message.keys
+    return message.properties.get(names.UNIQ_KEY) == key or (not is_unique_id and key in message.keys)

@@ -26,7 +26,7 @@ FirstOffset = Callable[[MessageQueue], Coroutine[Any, Any, int]]
 
 
 class Rebalancer:
-    """The queues of one push consumer. `taken` is told of each one taken up with its first offset, `let_go` of each one given up."""
+    """The queues of one push consumer. `taken` is told of each one taken up and its first offset, `let_go` of each given up."""
 
     _log = Logger()
 

@@ -121,9 +121,7 @@ class RouteTable:
     def brokers(self) -> list[tuple[str, int, str]]:
         """Every known (broker name, broker id, address)."""
         return [
-            (name, broker_id, address)
-            for name, addresses in self._addresses.items()
-            for broker_id, address in addresses.items()
+            (name, broker_id, address) for name, addresses in self._addresses.items() for broker_id, address in addresses.items()
         ]
 
     def master_of(self, broker_name: str) -> str | None:
@@ -163,4 +161,4 @@ class RouteTable:
         """Drop topics that nobody uses any more."""
         for topic in topics:
             for table in (self._routes, self._publish, self._subscribe):
-                table.pop(topic, None)  # type: ignore[attr-defined]
+                table.pop(topic, None)

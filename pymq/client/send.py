@@ -53,13 +53,13 @@ def check_message(message: Message, max_message_size: int) -> None:
     except ValueError as error:
         raise InvalidMessage(str(error)) from error
     if message.topic in NOT_ALLOWED_SEND:
-        raise InvalidMessage(f"the topic {message.topic} belongs to the system and takes no messages; send to a topic of your own")
+        raise InvalidMessage(f"the topic {message.topic} is the system's and takes no messages; choose another")
     if not message.body:
         raise InvalidMessage("the body is empty; a message needs at least one byte")
     if len(message.body) > max_message_size:
         raise InvalidMessage(
-            f"the body of {len(message.body)} bytes is larger than max_message_size, {max_message_size} bytes; send less, or raise it "
-            "here and in the broker"
+            f"the body of {len(message.body)} bytes is larger than max_message_size, {max_message_size}; send less, or raise "
+            "it here and in the broker"
         )
 
 
@@ -70,7 +70,7 @@ def property_text(properties: dict[str, str]) -> str:
     except ValueError as error:
         raise InvalidMessage(str(error)) from error
     if len(text) > names.PROPERTIES_BYTES_MAX // 4 and len(text.encode("utf-8")) > names.PROPERTIES_BYTES_MAX:
-        raise InvalidMessage(f"the properties take more than {names.PROPERTIES_BYTES_MAX} bytes; put less into them, more into the body")
+        raise InvalidMessage(f"the properties take more than {names.PROPERTIES_BYTES_MAX} bytes; put less into them")
     return text
 
 
@@ -144,7 +144,7 @@ class Sender:
         body = encode_batch(items)
         if len(body) > self._config.max_message_size:
             raise InvalidMessage(
-                f"the batch of {len(body)} bytes is larger than max_message_size, {self._config.max_message_size} bytes; divide it"
+                f"the batch of {len(body)} bytes is larger than max_message_size, {self._config.max_message_size}; divide it"
             )
         wait = "true" if first.wait_store_ok else "false"
         return Prepared(tuple(messages), first.topic, body, property_text({names.WAIT: wait}), ",".join(ids), is_batch=True)
@@ -237,7 +237,7 @@ class Sender:
 
     def _enter(self) -> None:
         if self.in_flight >= self._config.sends_in_flight_max:
-            raise TooManyRequests(f"{self.in_flight} sends wait for their answer, the limit sends_in_flight_max; await some of them")
+            raise TooManyRequests(f"{self.in_flight} sends wait for their answer, which is sends_in_flight_max; await some")
         self.in_flight += 1
 
     def _check_queue(self, queue: MessageQueue, prepared: Prepared) -> None:

@@ -1,5 +1,5 @@
 # Tests: tests/client/test_sendback.py
-"""Giving a message that could not be consumed back to the broker, which delivers it again later, or puts it among the dead letters."""
+"""Giving a message that could not be consumed back to the broker, which delivers it later or puts it among the dead letters."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Tasks:
         """
         if self._closed:
             return fail(CancelledError())
-        return deferLater(self._clock, seconds)  # type: ignore[no-any-return,call-overload]
+        return deferLater(self._clock, seconds)
 
     def cancel_all(self) -> None:
         """End everything that runs."""
@@ -72,7 +72,7 @@ async def all_of(works: Iterable[Awaitable[T]]) -> list[T | Failure]:
     """Wait for all, together; each one's result or its Failure, in order. Being cancelled cancels them all."""
     running = [Deferred.fromCoroutine(_awaited(work)) for work in works]
     collected = DeferredList(running, consumeErrors=True)
-    outcomes: list[tuple[bool, Any]] = await collected  # type: ignore[assignment]
+    outcomes: list[tuple[bool, Any]] = await collected
     return [value for _, value in outcomes]
 
 
