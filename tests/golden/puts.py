@@ -1,0 +1,58 @@
+"""What was put into the Java stores whose files are kept here, as drafts for ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from pymq.message.batch import decode_batch, encode_batch
+from pymq.message.flags import TRANSACTION_COMMIT, TRANSACTION_ROLLBACK
+from pymq.message.ids import encode_host
+from pymq.message.properties import joined
+from pymq.message.record import RecordDraft, draft_from, mark_group
+from pymq.store.config import MessageStoreConfig
+from pymq.testing.builders import draft
+
+#: Sizes at which nine puts fill two files of each kind.
+CONFIG = MessageStoreConfig(
+    mapped_file_size_commit_log=1024, mapped_file_size_consume_queue=60, max_hash_slot_num=5, max_index_num=8
+)
+
+
+@attrs.frozen
+class Put:
+    """One call of putMessage or putMessages."""
+
+    draft: RecordDraft
+    is_batch: bool = False
+
+    def drafts(self, stored_properties: str) -> list[RecordDraft]:
+        """The same for our store; a delayed message comes to it where Java moved it, with the properties that Java stored."""
+        made = self.draft
+        hosts = {"born_timestamp": made.born_timestamp, "born_host": made.born_host, "store_host": made.store_host}
+        if self.is_batch:
+            more = made.properties.decode()
+            drafts = [
+                draft_from(made.topic, made.queue_id, item.body, joined(item.properties, more), flag=item.flag, **hosts)
+                for item in decode_batch(made.body)
+            ]
+            mark_group(drafts)
+            return drafts
+        if b"DELAY\x01" in made.properties:
+            return [draft_from("SCHEDULE_TOPIC_XXXX", 17, made.body, stored_properties, **hosts)]
+        return [made]
+
+
+def puts() -> Iterator[Put]:
+    """Keys, tags, IPv6, an empty body, a batch with properties of its own, a delay, transactions, and records that fill the files."""
+    v6 = encode_host("2001:db8::1", 5555)
+    yield Put(draft("T", b"hello", keys="k1 k2", tags="TagA"))
+    yield Put(draft("T", b"hello6", keys="k3", tags="TagB", born_host=v6, store_host=encode_host("::1", 10911)))
+    yield Put(draft("T", b"", queue_id=1))
+    yield Put(draft("T", encode_batch([(7, b"a", "KEYS\x01k4"), (0, b"", "")]), more={"B": "C"}), is_batch=True)
+    yield Put(draft("T", b"later", keys="k1", more={"DELAY": "18"}))
+    yield Put(draft("T", b"committed", keys="k2", sys_flag=TRANSACTION_COMMIT, prepared_transaction_offset=117))
+    yield Put(draft("T", b"rolled back", keys="k2", sys_flag=TRANSACTION_ROLLBACK))
+    yield Put(draft("T", b"x" * 300, keys="k1 k3", tags="TagA", flag=-1, reconsume_times=3))
+    yield Put(draft("%RETRY%g", b"y" * 200, unique="0A010203109218B4AAC2000000000001", keys="polygenelubricants Größe"))
