@@ -115,7 +115,7 @@ class RouteInfoManager:
         return self._master_of(broker) if broker.broker_id != MASTER_ID else None
 
     def _take_address(self, broker: BrokerIdentity) -> bool:
-        """Enter the address; whether this id of this broker name is new. An address has one id: a slave may have become master."""
+        """Enter the address; whether this id of this name is new. An address has one id: a slave may have become master."""
         known = self._brokers.get(broker.name)
         if known is None:
             known = self._brokers[broker.name] = _Broker(broker.cluster)

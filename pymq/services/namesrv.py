@@ -62,7 +62,8 @@ class NamesrvController(Service):
         documents = self._documents or FileDocuments(DiskFiles(os.path.dirname(folder)), folder=os.path.basename(folder))
         kv_config = KVConfigManager(documents, name=name)
         kv_config.load()
-        processor = NameServerProcessor(self.routes, kv_config, config, clock=self._reactor)
+        store_config = self._store_settings if self._documents is None else None
+        processor = NameServerProcessor(self.routes, kv_config, config, clock=self._reactor, store_config=store_config)
         table = ProcessorTable()
         table.register(processor)
         factory = RemotingServerFactory(Dispatcher(table), clock=self._reactor, listeners=[processor])
@@ -74,6 +75,11 @@ class NamesrvController(Service):
         self._parts.start()
         super().startService()
         self._say(f"The Name Server boot success. serializeType=JSON, address {config.bind_address}:{self.port}")
+
+    def _store_settings(self, text: str) -> None:
+        """Write the file that `-c` can read at the next start."""
+        folder, name = os.path.split(os.path.expanduser(self._config.config_store_path))
+        DiskFiles(folder).replace(name, text.encode("utf-8"))
 
     def stopService(self) -> Deferred[None] | None:
         """Close the port, then every connection; fires when all are gone."""
