@@ -212,7 +212,8 @@ class ConsumeQueue:
         while low < high:
             middle = (low + high) // 2
             units = self.units_from(middle)
-            log_offset, size, _ = (0, FILLER_SIZE, 0) if units is None else _unpack_from(units, 0)
+            # Of a file that is missing nothing is known; a reader is led over it when it comes there.
+            log_offset, size, _ = (log_min, 0, 0) if units is None else _unpack_from(units, 0)
             if log_offset >= log_min and not (size == FILLER_SIZE and log_offset == 0):
                 high = middle
             else:

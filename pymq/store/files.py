@@ -200,7 +200,10 @@ class DiskFiles:
             _sync_folder(self._full(folder))
 
     def lock(self, path: str) -> Callable[[], None]:
-        """Take the lock that a Java broker takes too: POSIX, byte 0, not waiting. Raises StoreLocked."""
+        """Take the lock that a Java broker takes too: POSIX, byte 0, not waiting. Raises StoreLocked.
+
+        Such a lock goes when this process closes any descriptor of the file, so nothing else may open it.
+        """
         full = self._full(path)
         self._make_folder(os.path.dirname(full))
         if os.path.exists(full) and _identity(full) in _held_locks:
