@@ -27,25 +27,29 @@ class Put:
     draft: RecordDraft
     is_batch: bool = False
 
-    def drafts(self, stored_properties: str) -> list[RecordDraft]:
-        """The same for our store; a delayed message comes to it where Java moved it, with the properties that Java stored."""
+    def drafts(self, stored_properties: str | None) -> list[RecordDraft]:
+        """The same for our store, whose callers do what Java 4.9's store does by itself.
+
+        A batch's own properties are joined to those of its items, and a delayed message comes where Java moved it, with the
+        properties that Java stored. None for 5.x, which does neither.
+        """
         made = self.draft
         hosts = {"born_timestamp": made.born_timestamp, "born_host": made.born_host, "store_host": made.store_host}
         if self.is_batch:
-            more = made.properties.decode()
+            more = "" if stored_properties is None else made.properties.decode()
             drafts = [
                 draft_from(made.topic, made.queue_id, item.body, joined(item.properties, more), flag=item.flag, **hosts)
                 for item in decode_batch(made.body)
             ]
             mark_group(drafts)
             return drafts
-        if b"DELAY\x01" in made.properties:
+        if b"DELAY\x01" in made.properties and stored_properties is not None:
             return [draft_from("SCHEDULE_TOPIC_XXXX", 17, made.body, stored_properties, **hosts)]
         return [made]
 
 
 def puts() -> Iterator[Put]:
-    """Keys, tags, IPv6, an empty body, a batch with properties of its own, a delay, transactions, and records that fill the files."""
+    """Keys, tags, IPv6, an empty body, a batch with properties of its own, a delay, transactions, and records that fill files."""
     v6 = encode_host("2001:db8::1", 5555)
     yield Put(draft("T", b"hello", keys="k1 k2", tags="TagA"))
     yield Put(draft("T", b"hello6", keys="k3", tags="TagB", born_host=v6, store_host=encode_host("::1", 10911)))
