@@ -1,8 +1,8 @@
 # Tests: tests/test_layout.py
 """One declaration, two engines: the fixed-size part of a `construct.Struct`, compiled into a `struct.Struct`.
 
-A layout of the wire or of the disk is declared once, in construct. Interpreted construct is some forty times slower than `struct`,
-so code on the hot path asks this module for the same layout as a `FixedRun`. Nothing is spelled twice.
+A layout of the wire or of the disk is declared once, in construct. Interpreted construct is some forty times slower than
+`struct`, so code on the hot path asks this module for the same layout as a `FixedRun`. Nothing is spelled twice.
 """
 
 from __future__ import annotations
