@@ -91,7 +91,7 @@ class FileMessageStore:
         self.report = recover(
             self._log, self._queues, self._dispatcher, self._checkpoint, self._config, is_abnormal=is_abnormal
         )
-        if self._index is not None and len(self._log.segments):
+        if self._index is not None:
             self._index.truncate(self._log.end)
         if not is_abnormal:
             self._log.flushed = self._log.end
@@ -155,6 +155,7 @@ class FileMessageStore:
             raise StoreReadOnly(self._failure)
         try:
             end, store_ms = self._log.flush()
+            self._queues.sync_rolled()
         except OSError as error:
             self._fail("making messages durable", error)
             raise StoreReadOnly(self._failure) from error
