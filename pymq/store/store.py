@@ -155,7 +155,6 @@ class FileMessageStore:
             raise StoreReadOnly(self._failure)
         try:
             end, store_ms = self._log.flush()
-            self._queues.sync_rolled()
         except OSError as error:
             self._fail("making messages durable", error)
             raise StoreReadOnly(self._failure) from error
