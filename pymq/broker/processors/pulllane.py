@@ -8,24 +8,21 @@ equal by tests/broker/processors/test_lanes_equal.py.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.offsets import ConsumerOffsetManager
+from pymq.broker.processors.compactfields import CompactFields
 from pymq.broker.processors.pull import BROADCASTING, MASTER_ID, count_found, is_tag_type, tag_filter_of
 from pymq.broker.processors.storesettings import ROLE_SLAVE, StoreSettings
 from pymq.broker.processors.templates import AnswerTemplate, answer_template
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
-from pymq.errors import HeaderError
 from pymq.interfaces import IBufferedChannel, IClock, IMessageStore
 from pymq.message.flags import PULL_COMMIT_OFFSET, PULL_SUBSCRIPTION
 from pymq.message.results import GetStatus
-from pymq.wire import header_compact
 from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 from pymq.wire.bodies.topics import PERM_READ, SubscriptionGroupConfig
 from pymq.wire.codes import RequestCode, ResponseCode
@@ -35,6 +32,7 @@ from pymq.wire.headers.messages import PullMessageRequestHeader, PullMessageResp
 #: Subscription texts whose filters are remembered; when there are more, all are forgotten.
 FILTERS_MAX = 4096
 
+_CODE = int(RequestCode.PULL_MESSAGE)
 _RESPONSE_OR_ONEWAY = 3
 
 
@@ -82,6 +80,7 @@ class PullLane:
         self._offsets = offsets
         self._stats = stats
         self._clock = clock
+        self._compact = CompactFields(PullMessageRequestHeader)
         self._templates = _make_templates()
         #: Parsed subscription texts of pulls that bring their own.
         self._filters: dict[str | None, frozenset[int] | None] = {}
@@ -89,12 +88,12 @@ class PullLane:
     def take(self, channel: IBufferedChannel, header_type: int, header: bytes, body: bytes) -> bool:
         """Answer one frame of code 11; False when the general path must serve it, which nothing has touched then."""
         try:
-            frame: Any = _decode_json(header) if header_type == 0 else _decode_compact(header)
-        except (msgspec.MsgspecError, ValueError, RecursionError, HeaderError):
+            read = self._read(header_type, header)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
-        if frame.code != RequestCode.PULL_MESSAGE or frame.flag & _RESPONSE_OR_ONEWAY:
+        if read is None or read[2] & _RESPONSE_OR_ONEWAY:
             return False
-        pull = frame.extFields
+        pull, opaque, _ = read
         group = self._groups.get(pull.consumer_group)
         topic = self._topics.get(pull.topic)
         if group is None or topic is None or not group.consume_enable or not topic.perm & PERM_READ:
@@ -114,9 +113,18 @@ class PullLane:
         if pull.sys_flag & PULL_COMMIT_OFFSET and self._store_config.broker_role != ROLE_SLAVE:
             self._offsets.commit(pull.consumer_group, pull.topic, pull.queue_id, pull.commit_offset)
         values = (result.next_offset, result.min_offset, result.max_offset)
-        answer = self._templates[header_type].fill(frame.opaque, values, result.size_bytes)
+        answer = self._templates[header_type].fill(opaque, values, result.size_bytes)
         channel.write_parts([answer, *result.records])
         return True
+
+    def _read(self, header_type: int, header: bytes) -> tuple[PullMessageRequestHeader, int, int] | None:
+        """(fields, opaque, flag) of a header, or None when it is not plain. Raises what a header meets that is none."""
+        if header_type == SerializeType.ROCKETMQ:
+            return self._compact.read(header)
+        frame = _decode_json(header)
+        if frame.code != _CODE:
+            return None
+        return frame.extFields, frame.opaque, frame.flag
 
     def _own_filter(self, pull: PullMessageRequestHeader) -> frozenset[int] | None:
         """The filter of a subscription that came with the pull. Raises _NotPlainError."""
@@ -145,13 +153,6 @@ class PullLane:
         if subscription is None or subscription.sub_version < pull.sub_version or not is_tag_type(subscription.expression_type):
             raise _NotPlainError
         return tag_filter_of(subscription)
-
-
-def _decode_compact(header: bytes) -> _PullFrame:
-    """A binary header. Raises HeaderError, or msgspec's errors for fields that are not those of a pull."""
-    command = header_compact.decode(header, b"")
-    fields = msgspec.convert(command.ext_fields or {}, PullMessageRequestHeader, strict=False)
-    return _PullFrame(command.code, fields, command.opaque, command.flag)
 
 
 def _make_templates() -> tuple[AnswerTemplate, AnswerTemplate]:

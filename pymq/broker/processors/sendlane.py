@@ -8,20 +8,19 @@ tests/broker/processors/test_lanes_equal.py holds both equal.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.processors.compactfields import CompactFields
 from pymq.broker.processors.send import IFlusher, SendAnswers, after_flush, check_stored, flush_error, store_closed
 from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
 from pymq.broker.processors.templates import AnswerTemplate, answer_template
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
-from pymq.errors import HeaderError, RequestError, StoreClosed
+from pymq.errors import RequestError, StoreClosed
 from pymq.interfaces import IBufferedChannel, IClock, IMessageStore
 from pymq.message import topics as names
 from pymq.message.flags import TRANSACTION_MASK
@@ -30,7 +29,6 @@ from pymq.message.properties import PROPERTIES_BYTES_MAX
 from pymq.message.record import RecordDraft
 from pymq.message.results import PutResult, PutStatus
 from pymq.message.tags import tags_code
-from pymq.wire import header_compact
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import encode_frame
@@ -40,6 +38,7 @@ from pymq.wire.headers.messages import SendMessageRequestHeaderV2
 TURN_MESSAGES_MAX = 4096
 TURN_BYTES_MAX = 8 * 1024 * 1024
 
+_CODE = int(RequestCode.SEND_MESSAGE_V2)
 _RESPONSE_BIT = 1
 _ONEWAY_BIT = 2
 _UNUSUAL = 0
@@ -92,6 +91,7 @@ class SendLane:
         #: How many queues a topic has for sends, by name; `_UNUSUAL` for one whose sends the general path serves.
         self._queue_counts: dict[str, int] = {}
         self._topics_version = topics.data_version
+        self._compact = CompactFields(SendMessageRequestHeaderV2)
         self._drafts: list[RecordDraft] = []
         self._callers: list[_Caller] = []
         self._bytes = 0
@@ -102,11 +102,13 @@ class SendLane:
     def take(self, channel: IBufferedChannel, header_type: int, header: bytes, body: bytes) -> bool:
         """Take one frame of code 310 into the turn; False when the general path must serve it, which nothing has touched then."""
         try:
-            frame: Any = _decode_json(header) if header_type == 0 else _decode_compact(header)
-        except (msgspec.MsgspecError, ValueError, RecursionError, HeaderError):
+            read = self._read(header_type, header)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
-        fields = frame.extFields
-        if frame.code != RequestCode.SEND_MESSAGE_V2 or frame.flag & _RESPONSE_BIT or fields.batch:
+        if read is None:
+            return False
+        fields, opaque, flag = read
+        if flag & _RESPONSE_BIT or fields.batch:
             return False
         if fields.sys_flag & TRANSACTION_MASK or (self._accept_from_ms and self._is_too_early()):
             return False
@@ -131,7 +133,7 @@ class SendLane:
             fields.reconsume_times or 0, 0, body, properties, tags_code(tags), keys, waits,
         )  # fmt: skip
         self._drafts.append(draft)
-        self._callers.append(None if frame.flag & _ONEWAY_BIT else (channel, header_type, frame.opaque))
+        self._callers.append(None if flag & _ONEWAY_BIT else (channel, header_type, opaque))
         self._bytes += len(body)
         if not self._is_scheduled:
             self._is_scheduled = True
@@ -139,6 +141,15 @@ class SendLane:
         elif len(self._drafts) >= TURN_MESSAGES_MAX or self._bytes >= TURN_BYTES_MAX:
             self.finish_turn()
         return True
+
+    def _read(self, header_type: int, header: bytes) -> tuple[SendMessageRequestHeaderV2, int, int] | None:
+        """(fields, opaque, flag) of a header, or None when it is not plain. Raises what a header meets that is none."""
+        if header_type == SerializeType.ROCKETMQ:
+            return self._compact.read(header)
+        frame = _decode_json(header)
+        if frame.code != _CODE:
+            return None
+        return frame.extFields, frame.opaque, frame.flag
 
     def _queue_count_of(self, topic: str) -> int:
         """The queues of a topic that takes plain messages, remembered until any topic changes."""
@@ -184,22 +195,32 @@ class SendLane:
             self._refuse_all(callers, RequestError(ResponseCode.SYSTEM_ERROR, f"{type(error).__qualname__}: {error}"))
             return
         self._stats.store.put_took((self._clock.seconds() - started) * 1000)
-        self._count(drafts, results)
         if self._config.trace_on != self._trace_on:
             self._trace_on = self._config.trace_on
             self._templates = self._make_templates()
         self._answer(drafts, callers, results)
 
     def _answer(self, drafts: list[RecordDraft], callers: list[_Caller], results: list[PutResult]) -> None:
-        """Write the answers, one write for each channel; those whose sender waits for the disk come when it has all of them."""
+        """Count, and write the answers, one write for each channel; who waits for the disk is answered when it has everything."""
         is_sync, ok, templates = self._flusher.sync, PutStatus.PUT_OK, self._templates
         answers: dict[IBufferedChannel, list[bytes]] = {}
         waiting: list[tuple[IBufferedChannel, int, int, int, PutResult]] = []
+        counts: dict[str, list[int]] = {}
+        topic, count = "", [0, 0]
         for draft, caller, result in zip(drafts, callers, results):
+            is_ok = result.status is ok
+            if is_ok:
+                if draft.topic != topic:
+                    topic = draft.topic
+                    count = counts.setdefault(topic, [0, 0])
+                count[0] += 1
+                count[1] += result.size
+            else:
+                self._count_unusual(draft.topic, result)
             if caller is None:
                 continue
             channel, header_type, opaque = caller
-            if result.status is not ok:
+            if not is_ok:
                 answer = self._unusual_answer(caller, draft.queue_id, result)
             elif is_sync and draft.wait:
                 waiting.append((channel, header_type, opaque, draft.queue_id, result))
@@ -211,12 +232,18 @@ class SendLane:
                 answers[channel] = [answer]
             else:
                 parts.append(answer)
+        for topic, (count_messages, size_bytes) in counts.items():
+            self._stats.put(topic, count_messages, size_bytes)
         _write(answers)
         if waiting:
-            last = waiting[-1][-1]
-            durable: Deferred[bool] = self._flusher.when_durable(last.log_offset + last.size)
-            durable.addCallbacks(self._flushed, self._flush_failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
-            durable.addErrback(lambda failure: self._log.failure("answers after a flush failed", failure))
+            self._wait_for_disk(waiting)
+
+    def _wait_for_disk(self, waiting: list[tuple[IBufferedChannel, int, int, int, PutResult]]) -> None:
+        """One wait for the end of the turn's last record."""
+        last = waiting[-1][-1]
+        durable: Deferred[bool] = self._flusher.when_durable(last.log_offset + last.size)
+        durable.addCallbacks(self._flushed, self._flush_failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
+        durable.addErrback(lambda failure: self._log.failure("answers after a flush failed", failure))
 
     def _flushed(self, durable: bool, waiting: list[tuple[IBufferedChannel, int, int, int, PutResult]]) -> None:
         """Answer those who waited for the disk."""
@@ -240,29 +267,20 @@ class SendLane:
                 channel, header_type, opaque = caller
                 channel.send(self._answers.refused(_request(header_type, opaque), error))
 
+    def _count_unusual(self, topic: str, result: PutResult) -> None:
+        """Count a message that the store refused, or took with a doubt."""
+        if result.size:
+            self._stats.put(topic, 1, result.size)
+        else:
+            self._stats.store.put_failed_times += 1
+
     def _unusual_answer(self, caller: tuple[IBufferedChannel, int, int], queue_id: int, result: PutResult) -> bytes:
-        """What the general path says to a message that the store refused, or took with a doubt."""
+        """What the general path says to such a message."""
         request = _request(caller[1], caller[2])
         try:
             return encode_frame(self._answers.stored(request, check_stored([result]), queue_id, [result]))
         except RequestError as error:
             return encode_frame(self._answers.refused(request, error))
-
-    def _count(self, drafts: list[RecordDraft], results: list[PutResult]) -> None:
-        """Count the turn by topic."""
-        counts: dict[str, list[int]] = {}
-        for draft, result in zip(drafts, results):
-            if not result.size:
-                self._stats.store.put_failed_times += 1
-                continue
-            count = counts.get(draft.topic)
-            if count is None:
-                counts[draft.topic] = [1, result.size]
-            else:
-                count[0] += 1
-                count[1] += result.size
-        for topic, (count_messages, size_bytes) in counts.items():
-            self._stats.put(topic, count_messages, size_bytes)
 
     def _make_templates(self) -> tuple[AnswerTemplate, AnswerTemplate]:
         """The answers by header type, cut from the general path's."""
@@ -274,13 +292,6 @@ class SendLane:
             for kind in (SerializeType.JSON, SerializeType.ROCKETMQ)
         )
         return json, compact
-
-
-def _decode_compact(header: bytes) -> _SendFrame:
-    """A binary header. Raises HeaderError, or msgspec's errors for fields that are not those of a send."""
-    command = header_compact.decode(header, b"")
-    fields = msgspec.convert(command.ext_fields or {}, SendMessageRequestHeaderV2, strict=False)
-    return _SendFrame(command.code, fields, command.opaque, command.flag)
 
 
 def _request(header_type: int, opaque: int) -> RemotingCommand:

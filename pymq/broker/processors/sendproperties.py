@@ -38,38 +38,27 @@ def read_send_properties(text: str, cluster_item: str) -> SendProperties:
     """
     kept: list[str] = []
     unique = keys = tags = wait = transaction = delay = ""
+    # The names that most messages have come first.
     for item in text.split(PROPERTY_SEPARATOR):
         name, _, value = item.partition(NAME_VALUE_SEPARATOR)
-        if name == WAIT:
-            wait = value or wait
-            continue
-        if name == CLUSTER or not item:
-            continue
-        kept.append(item)
         if name == UNIQ_KEY:
             unique = value or unique
+        elif name == WAIT:
+            wait = value or wait
+            continue
         elif name == KEYS:
             keys = value or keys
         elif name == TAGS:
             tags = value or tags
+        elif name == CLUSTER or not item:
+            continue
         elif name == TRAN_MSG:
             transaction = value or transaction
         elif name == DELAY:
             delay = value or delay
+        kept.append(item)
     kept.append(cluster_item)
-    return (
-        PROPERTY_SEPARATOR.join(kept),
-        tags,
-        _index_keys(unique, keys),
-        not wait or wait.lower() == _TRUE,
-        transaction,
-        delay,
-    )
-
-
-def _index_keys(unique: str, keys: str) -> tuple[str, ...]:
-    """The unique key first, then each word of KEYS."""
-    if not keys:
-        return (unique,) if unique else ()
-    words = tuple(filter(None, keys.split(KEY_SEPARATOR))) if KEY_SEPARATOR in keys else (keys,)
-    return (unique, *words) if unique else words
+    index_keys: tuple[str, ...] = (unique,) if unique else ()
+    if keys:
+        index_keys += tuple(filter(None, keys.split(KEY_SEPARATOR))) if KEY_SEPARATOR in keys else (keys,)
+    return PROPERTY_SEPARATOR.join(kept), tags, index_keys, not wait or wait.lower() == _TRUE, transaction, delay

@@ -18,6 +18,7 @@ from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import frame_head
 
 _HOLE = "@hole:{}@"
+_HOLE_MARK = b"%b"
 _OPAQUE_MARK = 1_987_654_321
 
 _pack_length = fixed_head(header_compact.LENGTH).pack
@@ -69,17 +70,26 @@ class CompactTemplate:
         self._tail = header[begin:]
         lengths = len(self._specs) * len(_pack_length(0))
         self._fields_bytes = sum(map(len, self._pieces)) + len(self._tail) + lengths
+        #: One format for each pattern of the texts' lengths, of which there are few: a number has at most 20 digits.
+        self._formats: dict[tuple[int, ...], bytes] = {}
 
     def fill(self, opaque: int, values: tuple[int, ...], body_bytes: int = 0) -> bytes:
         """Frame head and header. Raises FrameError when the frame would pass its limit."""
         texts = [spec % value for spec, value in zip(self._specs, values)]
-        fields_bytes = self._fields_bytes + sum(map(len, texts))
-        parts = [self._before_opaque, _pack_length(opaque), self._after_opaque, _pack_length(fields_bytes)]
-        for piece, text in zip(self._pieces, texts):
-            parts += (piece, _pack_length(len(text)), text)
+        lengths = tuple(map(len, texts))
+        header = (self._formats.get(lengths) or self._format(lengths)) % (_pack_length(opaque), *texts)
+        return frame_head(1, len(header), body_bytes) + header
+
+    def _format(self, lengths: tuple[int, ...]) -> bytes:
+        """A header with all lengths in it, to be filled with the opaque and the texts."""
+        parts = [self._after_opaque, _pack_length(self._fields_bytes + sum(lengths))]
+        for piece, length in zip(self._pieces, lengths):
+            parts += (piece, _pack_length(length), _HOLE_MARK)
         parts.append(self._tail)
-        header = b"".join(parts)
-        return frame_head(SerializeType.ROCKETMQ, len(header), body_bytes) + header
+        escaped = [part if part is _HOLE_MARK else part.replace(b"%", b"%%") for part in parts]
+        made = self._before_opaque.replace(b"%", b"%%") + _HOLE_MARK + b"".join(escaped)
+        self._formats[lengths] = made
+        return made
 
 
 def answer_template(answer: RemotingCommand, holes: Mapping[str, bytes]) -> AnswerTemplate:
