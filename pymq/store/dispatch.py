@@ -54,19 +54,20 @@ class Dispatcher:
         """Write units and entries of records, which must come in log order. Raises OSError."""
         if not records:
             return
-        obtain = self._queues.obtain
+        find, obtain = self._queues.find, self._queues.obtain
         rows = []
         for record in records:
-            sys_flag = record.sys_flag
+            sys_flag, topic, log_offset = record.sys_flag, record.topic, record.log_offset
             if not sys_flag & TRANSACTION_UNQUEUED_BIT:
-                queue = obtain(record.topic, record.queue_id)
+                queue = find((topic, record.queue_id)) or obtain(topic, record.queue_id)
                 if queue is None:
                     self.unqueued += 1
                     continue
-                tags_code = record.tags_code if record.topic != SCHEDULE_TOPIC else unit_code(record, self._delays_ms)
-                queue.add(record.queue_offset, record.log_offset, record.size, tags_code)
-            if record.index_keys and sys_flag & TRANSACTION_MASK != TRANSACTION_ROLLBACK:
-                rows.append((record.topic, record.index_keys, record.log_offset, record.store_timestamp))
+                tags_code = record.tags_code if topic != SCHEDULE_TOPIC else unit_code(record, self._delays_ms)
+                queue.add(record.queue_offset, log_offset, record.size, tags_code)
+            keys = record.index_keys
+            if keys and sys_flag & TRANSACTION_MASK != TRANSACTION_ROLLBACK:
+                rows.append((topic, keys, log_offset, record.store_timestamp))
         if rows and self._index is not None:
             self._index.put_all(rows)
         self.end = record.log_offset + record.size

@@ -35,6 +35,7 @@ INDEX_ENTRY = Struct("key_hash" / Int32sb, "log_offset" / Int64sb, "seconds" / I
 _HEADER = fixed_head(INDEX_HEADER)
 _SLOT = fixed_head(INDEX_SLOT)
 _ENTRY = fixed_head(INDEX_ENTRY)
+_HEADER_BYTES, _SLOT_BYTES, _ENTRY_BYTES = _HEADER.size_bytes, _SLOT.size_bytes, _ENTRY.size_bytes
 _SECONDS_MAX = 2**31 - 1
 _PAGE_BYTES = 4096
 
@@ -45,6 +46,11 @@ IndexRow = tuple[str, Sequence[str], int, int]
 def file_size(slots: int, entries: int) -> int:
     """Bytes of a file with so many slots and entries."""
     return _HEADER.size_bytes + slots * _SLOT.size_bytes + entries * _ENTRY.size_bytes
+
+
+def _seconds_between(begin_ms: int, store_ms: int) -> int:
+    """The time of an entry as its file counts it, from the file's begin; 0 where that is unknown or later."""
+    return min((store_ms - begin_ms) // 1000, _SECONDS_MAX) if 0 < begin_ms < store_ms else 0
 
 
 class IndexFile:
@@ -77,25 +83,27 @@ class IndexFile:
 
         The header is written once, after the entries, so that a process killed in here leaves entries that do not count.
         """
-        view, slots, limit, entries_at = self._view, self._slots, self._entries, self._entries_at
+        view, slots, limit = self._view, self._slots, self._entries
         count, used, begin_ms = self.index_count, self.used_slots, self.begin_ms
-        end_offset, entry_at = self.end_offset, entries_at + count * 20
-        read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into
+        end_offset, end_ms = self.end_offset, self.end_ms
+        entry_at = self._entries_at + count * _ENTRY_BYTES
+        read_slot, write_slot, write_entry, hash_of = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into, index_hash
+        seed_topic, seed, seconds_ms, seconds = "", topic_seed(""), 0, 0
         for at in range(start, len(rows)):
             topic, keys, log_offset, store_ms = rows[at]
             if log_offset < end_offset:
                 continue  # dispatched again: the file knows it
-            seed, first = topic_seed(topic), count - key_at
-            seconds = (store_ms - begin_ms) // 1000 if 0 < begin_ms < store_ms else 0
-            if seconds > _SECONDS_MAX:
-                seconds = _SECONDS_MAX
+            if topic != seed_topic:
+                seed_topic, seed = topic, topic_seed(topic)
+            if store_ms != seconds_ms:
+                seconds_ms, seconds = store_ms, _seconds_between(begin_ms, store_ms)
+            first = count - key_at
             for key in keys[key_at:] if key_at else keys:
                 if count >= limit:
-                    self.index_count, self.used_slots = count, used
-                    self._write_header()
+                    self._set_end(count, used, end_offset, end_ms)
                     return at, count - first
-                key_hash = index_hash(seed, key)
-                slot_at = 40 + key_hash % slots * 4
+                key_hash = hash_of(seed, key)
+                slot_at = _HEADER_BYTES + key_hash % slots * _SLOT_BYTES
                 (previous,) = read_slot(view, slot_at)
                 if previous <= 0 or previous > count:
                     previous = 0
@@ -107,13 +115,15 @@ class IndexFile:
                     self.begin_ms = begin_ms = store_ms
                     seconds = 0
                 count += 1
-                entry_at += 20
-                self.end_offset = end_offset = log_offset
-                self.end_ms = store_ms
+                entry_at += _ENTRY_BYTES
+                end_offset, end_ms = log_offset, store_ms
             key_at = 0
-        self.index_count, self.used_slots = count, used
-        self._write_header()
+        self._set_end(count, used, end_offset, end_ms)
         return len(rows), 0
+
+    def _set_end(self, count: int, used_slots: int, end_offset: int, end_ms: int) -> None:
+        self.index_count, self.used_slots, self.end_offset, self.end_ms = count, used_slots, end_offset, end_ms
+        self._write_header()
 
     def _write_header(self) -> None:
         self.synced = False

@@ -3,8 +3,9 @@
 
 The hash is a polynomial in 31 over UTF-16 units, so the hash of a joined text is the sum of its parts' hashes, each times a power
 of 31. Hence the topic's part is reckoned once per topic, and of a client's 32-character unique keys (UNIQ_KEY) only what is new:
-their first 26 characters stay the same for 256 ms, and the two groups of three that follow take few values. What was seen is kept
-in bounded dictionaries that hold ASCII text only; so three hits mean that the whole key is ASCII.
+their first 26 characters stay the same for 256 ms, and the two groups of three that follow take few values. Other keys are mostly
+numbered ones, of which only the last three characters change for long. What was seen is kept in bounded dictionaries that hold
+ASCII text only; so a hit for each part means that the whole key is ASCII.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ FAST_LENGTH_MAX = 255
 _UNIQUE_LENGTH = 32
 _HEAD_LENGTH = 26
 _MIDDLE_END = 29
+_TAIL_LENGTH = 3
 _MASK = 0xFFFFFFFF
 _POWERS = [pow(31, n, 1 << 32) for n in range(FAST_LENGTH_MAX + 1)]
 _WEIGHTS = [tuple(reversed(_POWERS[:n])) for n in range(FAST_LENGTH_MAX + 1)]
 _UNIQUE_POWER = _POWERS[_UNIQUE_LENGTH]
+_TAIL_POWER = _POWERS[_TAIL_LENGTH]
 
 _seeds: dict[str, int] = {}
 _heads: dict[str, int] = {}
 _middles: dict[str, int] = {}
 _tails: dict[str, int] = {}
+#: What stands before the last three characters of keys of other lengths, up to FAST_LENGTH_MAX.
+_stems: dict[str, int] = {}
 
 
 def topic_seed(topic: str) -> int:
@@ -52,8 +57,8 @@ def index_hash(seed: int, key: str) -> int:
         if length == _UNIQUE_LENGTH:
             value = seed * _UNIQUE_POWER + _heads[key[:26]] + _middles[key[26:29]] + _tails[key[29:]]
         else:
-            value = sum(map(mul, key.encode("ascii"), _WEIGHTS[length]), seed * _POWERS[length])
-    except (KeyError, UnicodeEncodeError, IndexError):
+            value = seed * _POWERS[length] + _stems[key[:-3]] + _tails[key[-3:]]
+    except (KeyError, IndexError):
         value = _hash_slowly(seed, key)
     value &= _MASK
     return value if value < 0x80000000 else -value & 0x7FFFFFFF
@@ -67,16 +72,23 @@ def _keep(cache: dict[str, int], text: str, value: int) -> int:
 
 
 def _hash_slowly(seed: int, key: str) -> int:
-    """The hash of any key; the parts of an ASCII key of 32 characters are kept for the next one."""
-    if len(key) != _UNIQUE_LENGTH or not key.isascii():
+    """The hash of any key; the parts of an ASCII key that is not too long are kept for the next one."""
+    length = len(key)
+    if length > FAST_LENGTH_MAX or not key.isascii():
         return java_hash_onto(seed, key)
+    if length != _UNIQUE_LENGTH:
+        tail = _part(_tails, key[-_TAIL_LENGTH:], 1)
+        return seed * _POWERS[length] + _part(_stems, key[:-_TAIL_LENGTH], _TAIL_POWER) + tail
     value = seed * _UNIQUE_POWER
     parts = ((_heads, 0, _HEAD_LENGTH), (_middles, _HEAD_LENGTH, _MIDDLE_END), (_tails, _MIDDLE_END, _UNIQUE_LENGTH))
     for cache, start, end in parts:
-        text = key[start:end]
-        part = cache.get(text)
-        if part is None:
-            part = sum(map(mul, text.encode("ascii"), _WEIGHTS[end - start])) * _POWERS[_UNIQUE_LENGTH - end] & _MASK
-            _keep(cache, text, part)
-        value += part
+        value += _part(cache, key[start:end], _POWERS[_UNIQUE_LENGTH - end])
     return value
+
+
+def _part(cache: dict[str, int], text: str, power: int) -> int:
+    """What an ASCII part of a key adds to the hash, from its cache or reckoned and kept there."""
+    part = cache.get(text)
+    if part is None:
+        part = _keep(cache, text, sum(map(mul, text.encode("ascii"), _WEIGHTS[len(text)])) * power & _MASK)
+    return part

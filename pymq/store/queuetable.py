@@ -28,6 +28,9 @@ class QueueTable:
         self._file_bytes = config.consume_queue_file_bytes
         self._table: dict[tuple[str, int], ConsumeQueue] = {}
 
+        #: The queue of a pair (topic, queue id) if it was made: `obtain` for the path of every message.
+        self.find = self._table.get
+        self._rolled: list[Segment] = []
     def __len__(self) -> int:
         return len(self._table)
 
