@@ -145,7 +145,10 @@ class IMessageStore(Interface):
         """Remove the queues of every topic not in the set `topics_to_keep`, apart from system queues; their names as a list."""
 
     def flush():
-        """Make everything put so far durable; the log offset up to which it is. May block. Raises StoreReadOnly on an I/O error."""
+        """Make everything put so far durable; the log offset up to which it is. May block.
+
+        Raises StoreReadOnly on an I/O error.
+        """
 
     def describe():
         """Facts for operators as a dict of plain values: log_min_offset, log_max_offset, flushed_offset, dispatch_behind_bytes,
@@ -214,7 +217,10 @@ class IFile(Interface):
         """Write all of `data`. Raises OSError."""
 
     def zero_from(position):
-        """Make every byte from `position` to the end zero, and holes stay holes; whether there was anything to do. Raises OSError."""
+        """Make every byte from `position` to the end zero, and holes stay holes; whether there was anything to do.
+
+        Raises OSError.
+        """
 
     def view():
         """A writable memoryview of the whole file, the same one at each call; reads see what write_at wrote."""

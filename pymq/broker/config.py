@@ -18,22 +18,30 @@ HA_PORT_STEP = 1
 class BrokerConfig:
     """How one broker presents itself, what it allows and how often it does its rounds."""
 
-    broker_name: str = setting("", "this broker's name, shared by a master and its slaves; empty: the host's name", important=True)
+    broker_name: str = setting(
+        "", "this broker's name, shared by a master and its slaves; empty: the host's name", important=True
+    )
     broker_cluster_name: str = setting("DefaultCluster", "the cluster that the broker belongs to", important=True)
     broker_id: int = setting(0, "0 for a master, above 0 for a slave", least=0, important=True)
     broker_ip1: str = setting("", "the address that clients are told; empty: found by itself", key="brokerIP1", important=True)
     broker_ip2: str = setting("", "the address for replication; empty: brokerIP1", key="brokerIP2", important=True)
     namesrv_addr: str = setting("", "name servers, host:port;host:port; empty: one is carried inside", important=True)
-    embedded_namesrv_listen_port: int = setting(9876, "port of the name server inside; 0 takes a free one", least=0, most=PORT_MAX)
+    embedded_namesrv_listen_port: int = setting(
+        9876, "port of the name server inside; 0 takes a free one", least=0, most=PORT_MAX
+    )
     listen_port: int = setting(10911, "port for clients; 0 takes a free one", least=0, most=PORT_MAX, important=True)
     bind_address: str = setting("0.0.0.0", "the local address to listen on")
     rocketmq_home: str = setting("", "kept for Apache's configuration files; nothing is read from it")
     broker_permission: int = setting(6, "4 read, 2 write, 6 both", choices=(2, 4, 6), live=True)
     auto_create_topic_enable: bool = setting(True, "a send to an unknown topic makes it", important=True, live=True)
-    default_topic_queue_nums: int = setting(8, "queues of TBW102, the most that a topic made on first use gets", least=1, live=True)
+    default_topic_queue_nums: int = setting(
+        8, "queues of TBW102, the most that a topic made on first use gets", least=1, live=True
+    )
     cluster_topic_enable: bool = setting(True, "the topic named like the cluster may be written")
     broker_topic_enable: bool = setting(True, "the topic named like the broker may be written")
-    auto_create_subscription_group: bool = setting(True, "an unknown consumer group is made at its first use", important=True, live=True)
+    auto_create_subscription_group: bool = setting(
+        True, "an unknown consumer group is made at its first use", important=True, live=True
+    )
     trace_topic_enable: bool = setting(False, "make the topic for message traces at start")
     msg_trace_topic_name: str = setting("RMQ_SYS_TRACE_TOPIC", "its name")
     trace_on: bool = setting(True, "what TRACE_ON says in the answers to sends", live=True)
@@ -61,7 +69,9 @@ class BrokerConfig:
 
     def __attrs_post_init__(self) -> None:
         if 0 < self.listen_port <= -VIP_PORT_STEP:
-            raise ConfigError("listenPort", self.listen_port, "0 or a port above 2 is allowed, for the VIP port lies two below it")
+            raise ConfigError(
+                "listenPort", self.listen_port, "0 or a port above 2 is allowed, for the VIP port lies two below it"
+            )
         if self.listen_port + HA_PORT_STEP > PORT_MAX:
             raise ConfigError("listenPort", self.listen_port, f"at most {PORT_MAX - HA_PORT_STEP} is allowed")
         check_name_servers(self.namesrv_addr)
@@ -78,7 +88,9 @@ def check_name_servers(text: str) -> tuple[tuple[str, int], ...]:
     for word in filter(None, (part.strip() for part in text.split(";"))):
         host, colon, port = word.rpartition(":")
         if not colon or not host or not port.isdigit() or not 0 < int(port) <= PORT_MAX:
-            raise ConfigError("namesrvAddr", text, f"host:port;host:port is allowed, for example 127.0.0.1:9876; {word!r} is not that")
+            raise ConfigError(
+                "namesrvAddr", text, f"host:port;host:port is allowed, for example 127.0.0.1:9876; {word!r} is not that"
+            )
         addresses.append((host.strip("[]"), int(port)))
     return tuple(addresses)
 

@@ -7,7 +7,7 @@ import sys
 
 
 def say_line(text: str) -> None:
-    """Write one line past twistd's logging, which would put a time before it. A daemon has no standard output, and says nothing."""
+    """Write one line past twistd's logging, which would put a time before it. A daemon, without standard output, says nothing."""
     stream = sys.__stdout__
     if stream is None:
         return

@@ -76,12 +76,14 @@ class BrokerController(Service):
         store_config: MessageStoreConfig,
         *,
         reactor: Any,
+        flush_thread: FlushThread | None = None,
         say: Callable[[str], None] = say_line,
         warnings: Sequence[str] = (),
     ) -> None:
         self._given_config = config
         self._store_config = store_config
         self._reactor = reactor
+        self._flush_thread = flush_thread or FlushThread(reactor)
         self._say = say
         self._warnings = warnings
         self._sequence: PartSequence | None = None
@@ -96,7 +98,6 @@ class BrokerController(Service):
         """
         for sentence in self._warnings:
             self.log.warn("{sentence}", sentence=sentence)
-        self._flush_thread = FlushThread(self._reactor)
         self._client = RemotingClient(clock=self._reactor, connect=connect_by(self._reactor))
         self._sequence = PartSequence(
             [

@@ -69,7 +69,9 @@ class NamesrvController(Service):
         factory = RemotingServerFactory(Dispatcher(table), clock=self._reactor, listeners=[processor])
         listener = Listener(listen(self._reactor, config.listen_port, factory, config.bind_address), factory)
         self.port = listener.number
-        scan = Periodic(self._reactor, SCAN_PERIOD_S, processor.scan_silent_brokers, name="silent brokers", initial_delay_s=SCAN_INITIAL_S)
+        scan = Periodic(
+            self._reactor, SCAN_PERIOD_S, processor.scan_silent_brokers, name="silent brokers", initial_delay_s=SCAN_INITIAL_S
+        )
         sweep = Periodic(self._reactor, IDLE_SWEEP_S, factory.sweep_idle, name="idle connections")
         self._parts = PartSequence([listener, scan, sweep])
         self._parts.start()

@@ -16,7 +16,7 @@ __all__ = ["MemoryDocuments"]
 
 @implementer(IDocuments)
 class MemoryDocuments:
-    """Keeps the JSON text of each document, so that what is loaded is as plain as what a file would give; `texts` has them by name."""
+    """Keeps the JSON text of each document, by name in `texts`, so that what is loaded is as plain as from a file."""
 
     def __init__(self) -> None:
         self.texts: dict[str, bytes] = {}

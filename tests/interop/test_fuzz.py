@@ -1,7 +1,6 @@
 """A hundred thousand mutated frames against a live broker: it goes on serving, with memory as before."""
 import json
 import random
-import select
 import socket
 import struct
 from pathlib import Path
@@ -10,7 +9,7 @@ from . import wire
 from .pymq_server import PyMQServer
 
 FRAMES = 100_000
-FRAMES_PER_CONNECTION = 50
+ANSWER_S = 10
 SEED = 42
 MEMORY_GROWTH_MB_MAX = 24
 TOPIC = "FuzzTopic"
@@ -28,6 +27,11 @@ def binary_frame(code, fields, body=b"", opaque=1, flag=0):
     ext = b"".join(struct.pack(">h", len(k)) + k.encode() + struct.pack(">i", len(v)) + v.encode() for k, v in fields.items())
     header = struct.pack(">hbhiii", code, 0, 409, opaque, flag, 0) + struct.pack(">i", len(ext)) + ext
     return struct.pack(">iI", 4 + len(header) + len(body), len(header) | 1 << 24) + header + body
+
+
+UNKNOWN_CODE, QUESTION_OPAQUE = 29_999, 1_987_654_321
+QUESTION = json_frame(UNKNOWN_CODE, {}, opaque=QUESTION_OPAQUE)
+ANSWER = b'"opaque":%d,' % QUESTION_OPAQUE
 
 
 def seeds():
@@ -84,33 +88,54 @@ def memory_mb(pid):
     raise AssertionError("no RssAnon")
 
 
-def throw(address, frames):
-    """Send frames over one connection, reading what comes, until all are sent or the broker closed it; how many were sent."""
-    host, port = address.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        for sent, frame in enumerate(frames, 1):
-            try:
-                connection.sendall(frame)
-                while select.select([connection], [], [], 0)[0]:
-                    if not connection.recv(1 << 16):
-                        return sent
-            except OSError:
-                return sent
-        connection.shutdown(socket.SHUT_WR)
+class Target:
+    """A connection to the broker that is made anew whenever it ended."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self._address, self._connection, self.connections = (host, int(port)), None, 0
+
+    def throw(self, frame):
+        """Have the broker deal with one frame: a question behind it is answered, or the connection ends."""
+        if self._connection is None:
+            self._connection = socket.create_connection(self._address, timeout=ANSWER_S)
+            self.connections += 1
+        whole = len(frame) >= 4 and struct.unpack_from(">i", frame)[0] == len(frame) - 4
         try:
-            while connection.recv(1 << 16):
+            self._connection.sendall(frame + QUESTION if whole else frame)
+            if whole and self._answered():
+                return
+            self._connection.shutdown(socket.SHUT_WR)
+            while self._connection.recv(1 << 16):
                 pass
-        except OSError:
-            pass
-    return len(frames)
+        except (ConnectionError, BrokenPipeError, OSError) as error:
+            assert not isinstance(error, TimeoutError), f"no answer and no end within {ANSWER_S} s after {frame!r}"
+        self.close()
+
+    def _answered(self):
+        """Read until the question's answer; False when the connection ended before it."""
+        data = b""
+        while ANSWER not in data:
+            more = self._connection.recv(1 << 16)
+            if not more:
+                return False
+            data = data[-len(ANSWER):] + more
+        return True
+
+    def close(self):
+        """End the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def storm(address, chance, count):
-    """Throw so many mutated frames; a closed connection costs only its own rest, which is thrown again over the next."""
-    valid, thrown = seeds(), 0
-    while thrown < count:
-        wanted = min(FRAMES_PER_CONNECTION, count - thrown)
-        thrown += throw(address, [mutate(chance, chance.choice(valid)) for _ in range(wanted)])
+    """Throw so many mutated frames, each dealt with before the next; how many connections that took."""
+    valid, target = seeds(), Target(address)
+    for _ in range(count):
+        target.throw(mutate(chance, chance.choice(valid)))
+    target.close()
+    return target.connections
 
 
 def test_the_broker_survives_mutated_frames():
@@ -119,9 +144,9 @@ def test_the_broker_survives_mutated_frames():
         server.create_topic(TOPIC)
         storm(server.broker, random.Random(SEED), FRAMES // 10)
         before = memory_mb(server.pid)
-        storm(server.broker, random.Random(SEED + 1), FRAMES)
+        connections = storm(server.broker, random.Random(SEED + 1), FRAMES)
         after = memory_mb(server.pid)
         wire.create_topic(server.broker, server.namesrv, "AfterTheStorm")
         assert wire.queue_ends(server.broker, "AfterTheStorm") == [0, 0, 0, 0]
-        print(f"{FRAMES} mutated frames; anonymous memory {before:.1f} MB before, {after:.1f} MB after")
+        print(f"{FRAMES} mutated frames over {connections} connections; anonymous memory {before:.1f} MB before, {after:.1f} MB after")
         assert after - before < MEMORY_GROWTH_MB_MAX, f"memory grew from {before:.1f} to {after:.1f} MB"

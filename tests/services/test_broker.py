@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +19,7 @@ START_S = 1_700_000_000
 
 
 class Reactor(MemoryReactorClock):
-    """A reactor in memory; `taken` are ports that cannot be listened on. Work for the reactor's thread is done at once."""
+    """A reactor in memory; `taken` are ports that cannot be listened on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,9 +32,17 @@ class Reactor(MemoryReactorClock):
             raise CannotListenError(interface, port, OSError(98, "Address already in use"))
         return super().listenTCP(port, factory, backlog=backlog, interface=interface)
 
-    def callFromThread(self, function: Any, *arguments: Any, **keywords: Any) -> None:
-        """Call at once."""
-        function(*arguments, **keywords)
+
+class NoThread:
+    """Does at once what is to be done elsewhere."""
+
+    run = staticmethod(maybeDeferred)
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
 
 
 class BrokerControllerTests(SynchronousTestCase):
@@ -48,7 +57,12 @@ class BrokerControllerTests(SynchronousTestCase):
         """A broker with these settings beside the usual ones."""
         store = MessageStoreConfig(store_type="memory")
         return BrokerController(
-            attrs.evolve(self.config, **settings), store, reactor=self.reactor, say=self.said.append, warnings=["beware"]
+            attrs.evolve(self.config, **settings),
+            store,
+            reactor=self.reactor,
+            flush_thread=NoThread(),  # type: ignore[arg-type]
+            say=self.said.append,
+            warnings=["beware"],
         )
 
     def ports(self) -> list[int]:

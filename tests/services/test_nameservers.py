@@ -55,9 +55,7 @@ class RemoteNameServersTests(SynchronousTestCase):
             table.register(registry)
             self.network.listen(host, 9876, RemotingServerFactory(Dispatcher(table), clock=self.clock))
         self.client = RemotingClient(clock=self.clock, connect=self.network.connect)
-        self.name_servers = RemoteNameServers(
-            self.client, ["10.0.1.1:9876", "10.0.1.2:9876", "10.0.1.3:9876"], timeout_s=6
-        )
+        self.name_servers = RemoteNameServers(self.client, ["10.0.1.1:9876", "10.0.1.2:9876", "10.0.1.3:9876"], timeout_s=6)
         self.forgotten = 0
         self.name_servers.on_forgotten(self.count)
 

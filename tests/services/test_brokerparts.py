@@ -1,0 +1,60 @@
+"""What a broker consists of: every code of the foundation is served, the VIP port serves no pulls, and one message goes through."""
+
+from __future__ import annotations
+
+from twisted.internet import task
+from twisted.internet.defer import maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pymq.broker.config import BrokerConfig
+from pymq.remoting.dispatcher import ProcessorTable
+from pymq.services.brokerparts import BrokerParts, lane_keys
+from pymq.services.flusher import Flusher
+from pymq.store.config import MessageStoreConfig
+from pymq.store.memory import MemoryMessageStore
+from pymq.testing.documents import MemoryDocuments
+from pymq.wire.codes import RequestCode
+
+#: What the issue of the foundation names.
+FOUNDATION = {10, 310, 320, 11, 361, 12, 33, 34, 35, 46, 38, 14, 15, 41, 42, 29, 30, 31, 32, 17, 215}
+#: What the mqadmin commands of the foundation ask of a broker.
+MQADMIN = {28, 202, 208, 203, 204, 307, 200, 26}
+PULLS = {RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE}
+
+
+class BrokerPartsTests(SynchronousTestCase):
+    """Built on the store in memory."""
+
+    def setUp(self) -> None:
+        clock = task.Clock()
+        clock.advance(1_700_000_000)
+        config = BrokerConfig(broker_name="broker-a", broker_ip1="127.0.0.1")
+        store_config = MessageStoreConfig()
+        store = MemoryMessageStore(store_config, clock=clock)
+        store.load()
+        flusher = Flusher(store, store_config, clock=clock, run_blocking=maybeDeferred)
+        self.parts = BrokerParts(config, store_config, store, MemoryDocuments(), flusher, clock=clock)
+        self.parts.load()
+        self.tables = (ProcessorTable(), ProcessorTable())
+        self.lanes: tuple[dict, dict] = ({}, {})
+        self.parts.serve(self.tables, self.lanes)
+
+    def test_every_code_of_the_foundation_is_served(self) -> None:
+        """On the main port."""
+        self.assertEqual({code for code in FOUNDATION | MQADMIN if self.tables[0].lookup(code) is None}, set())
+
+    def test_the_vip_port_serves_all_but_the_pulls(self) -> None:
+        """As Java's fast port (remoting.md 2.4)."""
+        codes = FOUNDATION | MQADMIN
+        self.assertEqual({code for code in codes if self.tables[1].lookup(code) is None}, PULLS & codes)
+
+    def test_lanes_are_known_by_how_a_header_begins(self) -> None:
+        """In Java's order of keys, or in two bytes."""
+        self.assertEqual(lane_keys(310), (b'{"code":310,', b"\x01\x36"))
+        self.assertEqual(set(self.lanes[1]), set(lane_keys(310)))
+        self.assertEqual(set(self.lanes[0]), {*lane_keys(310), *lane_keys(11)})
+
+    def test_a_closed_channel_is_forgotten_everywhere(self) -> None:
+        """The housekeeping listens to channels; it knows the same tables as the processors."""
+        self.assertEqual(self.parts.producers.table, {})
+        self.assertEqual(self.parts.consumers.table, {})
