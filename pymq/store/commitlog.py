@@ -7,6 +7,7 @@ turn: their parts are gathered and written with one write for each file that the
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -112,7 +113,10 @@ class CommitLog:
                         skip = draft.group_count - 1
                         turn.refuse(PutStatus.MESSAGE_ILLEGAL, "the batch does not fit into a file or one of it is refused")
                         continue
-                turn.add(draft, queue, size, need)
+                try:
+                    turn.add(draft, queue, size, need)
+                except struct.error as error:
+                    turn.refuse(PutStatus.MESSAGE_ILLEGAL, f"a number of the message has no place in a record: {error}")
             turn.write()
         except BaseException:
             turn.give_offsets_back()
@@ -252,11 +256,8 @@ class _Turn:
             bits = v6_bits(draft.born_host, draft.store_host)
             sys_flag |= bits
             head = HEADS[bits >> _V6_SHIFT]
-        if sys_flag & TRANSACTION_UNQUEUED_BIT:
-            queue_offset = 0
-        else:
-            queue_offset = queue.next_offset
-            queue.next_offset = queue_offset + 1
+        is_queued = not sys_flag & TRANSACTION_UNQUEUED_BIT
+        queue_offset = queue.next_offset if is_queued else 0
         body, properties = draft.body, draft.properties
         log_offset = self._segment.base + self._position
         packed = head.pack(
@@ -265,6 +266,8 @@ class _Turn:
             draft.prepared_transaction_offset, len(body),
         )  # fmt: skip
         self._parts += (packed, body, queue.topic_field, len(properties).to_bytes(_LENGTH_BYTES, "big"), properties)
+        if is_queued:
+            queue.next_offset = queue_offset + 1
         self._position += size
         draft.sys_flag = sys_flag
         draft.log_offset = log_offset

@@ -39,22 +39,28 @@ class ConsumeQueue:
     """
 
     __slots__ = (
-        "_position", "_room_end", "_segment", "_view", "anomalies", "end_offset", "max_log_offset", "min_offset", "next_offset",
-        "queue_id", "segments", "topic", "topic_field",
+        "_position", "_room_end", "_segment", "_view", "anomalies", "end_offset", "has_lost_units", "max_log_offset",
+        "min_offset", "next_offset", "queue_id", "rolled", "segments", "topic", "topic_field",
     )  # fmt: skip
 
-    def __init__(self, files: IFiles, folder: str, topic: str, queue_id: int, file_bytes: int) -> None:
-        """Raises ValueError when the topic's name takes more than 127 bytes."""
+    def __init__(
+        self, files: IFiles, folder: str, topic: str, queue_id: int, file_bytes: int, rolled: list[Segment] | None = None
+    ) -> None:
+        """`rolled` gets the files that became full, for somebody to sync them off-thread. Raises ValueError when the topic's
+        name takes more than 127 bytes.
+        """
         self.topic = topic
         self.queue_id = queue_id
         #: The topic as a record holds it.
         self.topic_field = topic_field(topic)
         self.segments = SegmentList(files, folder, file_bytes)
+        self.rolled: list[Segment] = [] if rolled is None else rolled
         self.min_offset = 0
         self.end_offset = 0
         self.next_offset = 0
         self.max_log_offset = 0
         self.anomalies = 0
+        self.has_lost_units = False
         self._segment: Segment | None = None
         self._view: memoryview | None = None
         #: Where the next unit goes in the last file, and up to where the fast way may write: 0 while the file is not mapped.
@@ -69,7 +75,7 @@ class ConsumeQueue:
             self._position = position + _UNIT_BYTES
             self.end_offset = queue_offset + 1
             self.max_log_offset = log_offset + size
-            self._segment.is_dirty = True  # type: ignore[union-attr]  # there is one as long as there is room
+            self._segment.is_written = True  # type: ignore[union-attr]  # there is one as long as there is room
             return True
         return self._add_slowly(queue_offset, log_offset, size, tags_code)
 
@@ -85,17 +91,27 @@ class ConsumeQueue:
             self.anomalies += 1
         segment = self._segment
         if segment is None or self._position >= segment.size_bytes:
-            last = self.segments.last
-            segment = self._segment = self.segments.append(last.end if last is not None else 0)
+            segment = self._segment = self._roll()
             self._position = 0
         self._view = segment.view()
         self._room_end = segment.size_bytes
         _pack_into(self._view, self._position, log_offset, size, tags_code)
-        segment.is_dirty = True
+        segment.is_written = True
         self._position += _UNIT_BYTES
         self.end_offset = (segment.base + self._position) // _UNIT_BYTES
         self.max_log_offset = log_offset + size
         return True
+
+    def _roll(self) -> Segment:
+        """Begin the next file. Recovery looks through the last files only, so those before them must be durable by now."""
+        segments = self.segments.segments
+        if len(segments) >= _FILES_SCANNED:
+            segments[-_FILES_SCANNED].sync()
+        last = self.segments.last
+        if last is None:
+            return self.segments.append(0)
+        self.rolled.append(last)
+        return self.segments.append(last.end)
 
     def _begin_at(self, queue_offset: int) -> None:
         """Make the first file, with fillers before the first unit when that is not at the file's beginning."""
@@ -106,7 +122,7 @@ class ConsumeQueue:
         if self._position:
             filler = UNIT.pack(0, FILLER_SIZE, 0)
             segment.view()[: self._position] = filler * (self._position // _UNIT_BYTES)
-            segment.is_dirty = True
+            segment.is_written = True
         self.min_offset = self.end_offset = queue_offset
 
     def units_from(self, queue_offset: int) -> memoryview | None:
@@ -157,7 +173,7 @@ class ConsumeQueue:
             if count * _UNIT_BYTES < segment.size_bytes or index + 1 == len(segments):
                 break
             index += 1
-        self._cut(segment, count * _UNIT_BYTES)
+        self.has_lost_units = self._cut(segment, count * _UNIT_BYTES)
 
     def _last_begun(self) -> int:
         """The index of the last file that holds a unit, or 0."""
@@ -166,10 +182,11 @@ class ConsumeQueue:
                 return index
         return 0
 
-    def _cut(self, segment: Segment, position: int) -> None:
-        """End the queue at a place: what follows goes, in the file and behind it."""
-        self.segments.truncate(segment.base + position)
+    def _cut(self, segment: Segment, position: int) -> bool:
+        """End the queue at a place: what follows goes, in the file and behind it. Whether there was anything."""
+        is_changed = self.segments.truncate(segment.base + position)
         self._set_end(segment, position)
+        return is_changed
 
     def _set_end(self, segment: Segment | None, position: int) -> None:
         self._segment = segment

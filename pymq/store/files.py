@@ -111,8 +111,8 @@ class DiskFiles:
 
     def __init__(self, root: str) -> None:
         self._root = os.path.abspath(os.path.expanduser(root))
-        #: Folders in which new folders were made whose names are not yet durable.
-        self._unsynced: set[str] = set()
+        #: Folders in which new folders were made whose names are not yet durable, and how often that happened.
+        self._unsynced: dict[str, int] = {}
 
     @property
     def root(self) -> str:
@@ -188,14 +188,12 @@ class DiskFiles:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, full)
-        while self._unsynced:
-            _sync_folder(self._unsynced.pop())
+        self._sync_made_folders()
         _sync_folder(folder)
 
     def sync_folder(self, folder: str) -> None:
         """Make creations and deletions in a folder durable, and the folders themselves that were made on the way to it."""
-        while self._unsynced:
-            _sync_folder(self._unsynced.pop())
+        self._sync_made_folders()
         if os.path.isdir(self._full(folder)):
             _sync_folder(self._full(folder))
 
@@ -238,11 +236,21 @@ class DiskFiles:
     def _make_folder(self, full: str) -> None:
         if os.path.isdir(full):
             return
-        missing = full
+        holders, missing = [], full
         while not os.path.isdir(missing):
             missing = os.path.dirname(missing)
-            self._unsynced.add(missing)
+            holders.append(missing)
         os.makedirs(full, exist_ok=True)
+        for holder in holders:
+            self._unsynced[holder] = self._unsynced.get(holder, 0) + 1
+
+    def _sync_made_folders(self) -> None:
+        """Several threads may do so at once; a folder is forgotten when it is durable, not before."""
+        for folder, count in self._unsynced.copy().items():
+            if os.path.isdir(folder):
+                _sync_folder(folder)
+            if self._unsynced.get(folder) == count:
+                self._unsynced.pop(folder, None)
 
 
 def _identity(full: str) -> tuple[int, int]:

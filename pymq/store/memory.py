@@ -120,9 +120,7 @@ class MemoryMessageStore:
         self._end += len(record)
         return PutResult(PutStatus.PUT_OK, draft.log_offset, draft.queue_offset, now_ms, len(record))
 
-    def get(
-        self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None
-    ) -> GetResult:
+    def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
         """Messages of a queue from an offset on. Raises StoreClosed."""
         self._check_open()
         units = self._queues.get((topic, queue_id), [])

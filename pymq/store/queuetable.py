@@ -10,6 +10,7 @@ from pymq.message.record import TOPIC_BYTES_MAX
 from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.segment import Segment
 
 __all__ = ["QueueTable"]
 
@@ -27,10 +28,10 @@ class QueueTable:
         self._files = files
         self._file_bytes = config.consume_queue_file_bytes
         self._table: dict[tuple[str, int], ConsumeQueue] = {}
-
         #: The queue of a pair (topic, queue id) if it was made: `obtain` for the path of every message.
         self.find = self._table.get
         self._rolled: list[Segment] = []
+
     def __len__(self) -> int:
         return len(self._table)
 
@@ -49,7 +50,7 @@ class QueueTable:
         return queue
 
     def _make(self, topic: str, queue_id: int) -> ConsumeQueue:
-        return ConsumeQueue(self._files, f"{FOLDER}/{topic}/{queue_id}", topic, queue_id, self._file_bytes)
+        return ConsumeQueue(self._files, f"{FOLDER}/{topic}/{queue_id}", topic, queue_id, self._file_bytes, self._rolled)
 
     def load(self, thorough: bool) -> None:
         """Find all queues and their ends. A folder whose name is no queue id is passed over. Raises StoreDamaged."""
@@ -113,6 +114,11 @@ class QueueTable:
         """Have every queue synced in the next round."""
         for queue in self:
             queue.mark_dirty()
+
+    def sync_rolled(self) -> None:
+        """Make the files durable that became full since the last call. May run in another thread. Raises OSError."""
+        while self._rolled:
+            self._rolled.pop(0).sync()
 
     def dirty(self) -> list[ConsumeQueue]:
         """The queues that have units which are not yet synced."""

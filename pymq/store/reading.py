@@ -52,9 +52,7 @@ class QueueReader:
         self._memory_limits = (config.max_transfer_count_on_message_in_memory, config.max_transfer_bytes_on_message_in_memory)
         self._disk_limits = (config.max_transfer_count_on_message_in_disk, config.max_transfer_bytes_on_message_in_disk)
 
-    def get(
-        self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None
-    ) -> GetResult:
+    def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
         """The messages of a queue from an offset on; see IMessageStore.get."""
         queue = self._queues.get(topic, queue_id)
         if queue is None:
@@ -64,9 +62,7 @@ class QueueReader:
             return outside(queue_offset, min_offset, max_offset)
         units = queue.units_from(queue_offset)
         if units is None:
-            return GetResult(
-                GetStatus.OFFSET_FOUND_NULL, [], queue.next_file_offset(queue_offset), min_offset, max_offset
-            )
+            return GetResult(GetStatus.OFFSET_FOUND_NULL, [], queue.next_file_offset(queue_offset), min_offset, max_offset)
         result = GetResult(GetStatus.NO_MATCHED_MESSAGE, [], queue_offset, min_offset, max_offset)
         if tag_filter is None and self._take_run(result, units, count_max):
             return result

@@ -201,7 +201,9 @@ def _begin_after_crash(log: CommitLog, queues: QueueTable, checkpoint: Checkpoin
         if check.outcome is Outcome.OK and 0 < check.store_timestamp <= safe_ms:
             begin = segment.base
             break
-    return max((begin, *_newest_safe_records(log, queues, safe_ms)))
+    begin = max((begin, *_newest_safe_records(log, queues, safe_ms)))
+    # A queue that lost units must get all of them again, however old they are; else later ones would take their places.
+    return min((begin, *(max(log.min_offset, queue.max_log_offset) for queue in queues if queue.has_lost_units)))
 
 
 def _is_ours(checkpoint: Checkpoint) -> bool:

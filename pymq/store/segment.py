@@ -20,9 +20,12 @@ def segment_name(base: int) -> str:
 
 
 class Segment:
-    """Bytes `base` to `end` of a row. `is_dirty` says that something was written that is not yet synced."""
+    """Bytes `base` to `end` of a row.
 
-    __slots__ = ("_file", "_files", "_view", "base", "end", "is_dirty", "is_used", "path", "size_bytes")
+    Who writes through the view sets `is_written`. A sync may run in another thread; `is_dirty` stays set until it has ended.
+    """
+
+    __slots__ = ("_file", "_files", "_is_syncing", "_view", "base", "end", "is_used", "is_written", "path", "size_bytes")
 
     def __init__(self, files: IFiles, path: str, base: int, size_bytes: int, file: IFile | None = None) -> None:
         self._files = files
@@ -32,7 +35,8 @@ class Segment:
         self.base = base
         self.size_bytes = size_bytes
         self.end = base + size_bytes
-        self.is_dirty = False
+        self.is_written = False
+        self._is_syncing = False
         #: Set by every access, so that release_if_idle can tell who rests.
         self.is_used = False
 
@@ -41,8 +45,13 @@ class Segment:
             self._file = self._files.open(self.path)
         return self._file
 
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something was written that may not be durable yet."""
+        return self.is_written or self._is_syncing
+
     def view(self) -> memoryview:
-        """A writable memoryview of the whole file. Who writes through it sets `is_dirty`."""
+        """A writable memoryview of the whole file. Who writes through it sets `is_written`."""
         self.is_used = True
         if self._view is None:
             self._view = self._open().view()
@@ -50,26 +59,28 @@ class Segment:
 
     def write_at(self, position: int, data: bytes) -> None:
         """Write `data` at a place in the file. Raises OSError."""
-        self.is_dirty = self.is_used = True
+        self.is_written = self.is_used = True
         self._open().write_at(position, data)
 
-    def zero_from(self, position: int) -> None:
-        """Make the rest of the file zero (store.md 5.9: what stays behind an end may come to life again). Raises OSError."""
-        if self._open().zero_from(position):
-            self.is_dirty = True
+    def zero_from(self, position: int) -> bool:
+        """Make the rest of the file zero, for what stays behind an end may come to life again (store.md 5.9).
+
+        Returns whether there was anything to do. Raises OSError.
+        """
+        is_changed = bool(self._open().zero_from(position))
+        self.is_written = self.is_written or is_changed
+        return is_changed
 
     def sync(self) -> None:
         """Make what was written durable. Raises OSError; the segment then stays dirty.
 
-        The mark is taken back first, for a write in another thread may set it anew while the disk works.
+        The mark is taken back before the disk works, for a write in another thread may set it anew meanwhile.
         """
         if self.is_dirty:
-            self.is_dirty = False
-            try:
-                self._open().sync()
-            except BaseException:
-                self.is_dirty = True
-                raise
+            self._is_syncing = True
+            self.is_written = False
+            self._open().sync()
+            self._is_syncing = False
 
     def modified_ms(self) -> int:
         """When the file was last written, in milliseconds since the epoch."""
@@ -92,5 +103,5 @@ class Segment:
     def delete(self) -> None:
         """Remove the file; views of it stay readable."""
         self.release()
-        self.is_dirty = False
+        self.is_written = self._is_syncing = False
         self._files.delete(self.path)

@@ -15,14 +15,16 @@ __all__ = ["SegmentList"]
 class SegmentList:
     """The segments of one folder, in order. A file may be missing in between: what it held is then not there."""
 
-    __slots__ = ("_files", "_is_folder_dirty", "folder", "segments", "size_bytes")
+    __slots__ = ("_changes", "_changes_synced", "_files", "folder", "segments", "size_bytes")
 
     def __init__(self, files: IFiles, folder: str, size_bytes: int) -> None:
         self._files = files
         self.folder = folder
         self.size_bytes = size_bytes
         self.segments: list[Segment] = []
-        self._is_folder_dirty = False
+        #: How often names in the folder came or went, and how many of these times are durable; a sync may run in another thread.
+        self._changes = 0
+        self._changes_synced = 0
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -43,7 +45,7 @@ class SegmentList:
             size = self._files.size(path)
             if size == 0 and name == names[-1]:
                 self._files.delete(path)
-                self._is_folder_dirty = True
+                self._changes += 1
                 continue
             if size != self.size_bytes:
                 raise StoreDamaged(f"{path} has {size} bytes, the settings say {self.size_bytes}")
@@ -80,30 +82,40 @@ class SegmentList:
         return None
 
     def append(self, base: int) -> Segment:
-        """A new last segment that begins at `base`. Raises OSError."""
+        """A new last segment that begins at `base`. Raises OSError.
+
+        The names of those before it are made durable first, so that a power cut never takes a file from between two others.
+        """
+        self._sync_folder()
         path = self._path(segment_name(base))
         segment = Segment(self._files, path, base, self.size_bytes, self._files.create(path, self.size_bytes))
-        self._is_folder_dirty = True
+        self._changes += 1
         self.segments.append(segment)
         return segment
 
     def delete_last(self) -> None:
         """Remove the newest segment."""
-        self._is_folder_dirty = True
+        self._changes += 1
         self.segments.pop().delete()
 
     def delete_first(self) -> None:
         """Remove the oldest segment."""
-        self._is_folder_dirty = True
+        self._changes += 1
         self.segments.pop(0).delete()
 
-    def truncate(self, offset: int) -> None:
-        """Remove the files that begin beyond `offset` and make what follows it in its own file zero (store.md 5.9)."""
+    def truncate(self, offset: int) -> bool:
+        """Remove the files that begin beyond `offset` and make what follows it in its own file zero (store.md 5.9).
+
+        Returns whether there was anything to do. Raises OSError.
+        """
+        is_changed = False
         while self.segments and self.segments[-1].base > offset:
             self.delete_last()
+            is_changed = True
         segment = self.last
         if segment is not None and offset < segment.end:
-            segment.zero_from(offset - segment.base)
+            is_changed = segment.zero_from(offset - segment.base) or is_changed
+        return is_changed
 
     def clear(self) -> None:
         """Remove all files, and the folder if nothing else is in it."""
@@ -111,35 +123,35 @@ class SegmentList:
             self.delete_last()
         if not self._files.list(self.folder):
             self._files.delete(self.folder)
-        self._is_folder_dirty = False
+        self._changes_synced = self._changes
 
     def sync(self) -> None:
         """Make everything durable that was written, oldest first, names of files included. Raises OSError.
 
         May run in another thread while the last segment is written.
         """
-        if self._is_folder_dirty:
-            self._is_folder_dirty = False
-            try:
-                self._files.sync_folder(self.folder)
-            except BaseException:
-                self._is_folder_dirty = True
-                raise
+        self._sync_folder()
         for segment in list(self.segments):
             if segment.is_dirty:
                 segment.sync()
 
+    def _sync_folder(self) -> None:
+        changes = self._changes
+        if changes != self._changes_synced:
+            self._files.sync_folder(self.folder)
+            self._changes_synced = changes
+
     def mark_dirty(self, offset: int) -> None:
         """Have the next `sync` cover everything from byte `offset` on, for nobody knows how much of it reached the disk."""
-        self._is_folder_dirty = bool(self.segments)
+        self._changes += bool(self.segments)
         for segment in self.segments:
             if segment.end > offset:
-                segment.is_dirty = True
+                segment.is_written = True
 
     @property
     def is_dirty(self) -> bool:
         """Whether `sync` has something to do."""
-        return self._is_folder_dirty or any(segment.is_dirty for segment in self.segments)
+        return self._changes != self._changes_synced or any(segment.is_dirty for segment in self.segments)
 
     def release(self) -> None:
         """Give all files back."""

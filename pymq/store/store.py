@@ -88,9 +88,7 @@ class FileMessageStore:
         self._checkpoint.load()
         if self._index is not None:
             self._index.load(is_abnormal, self._checkpoint.index_ms)
-        self.report = recover(
-            self._log, self._queues, self._dispatcher, self._checkpoint, self._config, is_abnormal=is_abnormal
-        )
+        self.report = recover(self._log, self._queues, self._dispatcher, self._checkpoint, self._config, is_abnormal=is_abnormal)
         if self._index is not None:
             self._index.truncate(self._log.end)
         if not is_abnormal:
@@ -112,7 +110,7 @@ class FileMessageStore:
         if unlock is not None:
             unlock()
 
-    def _fail(self, doing: str, error: OSError) -> None:
+    def _fail(self, doing: str, error: BaseException) -> None:
         """After an error of the disk nobody knows what is stored; nothing more is taken until the store was opened anew."""
         if not self._failure:
             self._failure = f"{doing} failed: {error}"
@@ -131,12 +129,18 @@ class FileMessageStore:
         """Append drafts in order, index them, tell the listeners; a result for each. Raises StoreClosed."""
         if not self.is_writable:
             return self._refuse(drafts)
+        end = self._log.end
         try:
             results, stored = self._log.append(drafts, int(self._clock.seconds() * 1000), self._queues.obtain)
             self._dispatcher.dispatch(stored)
         except OSError as error:
             self._fail("writing messages", error)
             return self._refuse(drafts)
+        except BaseException as error:
+            # A fault of ours. What reached the log but not the queues must not be followed by other messages.
+            if self._log.end != end:
+                self._fail("indexing messages", error)
+            raise
         if stored:
             for listener in self._listeners:
                 listener.messages_arrived(stored)
@@ -155,6 +159,7 @@ class FileMessageStore:
             raise StoreReadOnly(self._failure)
         try:
             end, store_ms = self._log.flush()
+            self._queues.sync_rolled()
         except OSError as error:
             self._fail("making messages durable", error)
             raise StoreReadOnly(self._failure) from error
@@ -172,9 +177,7 @@ class FileMessageStore:
         if not self._is_open:
             raise StoreClosed("the store is not open")
 
-    def get(
-        self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None
-    ) -> GetResult:
+    def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
         """Messages of a queue from an offset on (store.md 8.2). Raises StoreClosed."""
         if not self._is_open:
             raise StoreClosed("the store is not open")
@@ -262,6 +265,6 @@ class FileMessageStore:
                 self._files.delete(ABORT_PATH)
                 self._files.sync_folder("")
         except (OSError, StoreReadOnly) as error:
-            self._fail("closing", OSError(str(error)))
+            self._fail("closing", error)
         finally:
             self._release()

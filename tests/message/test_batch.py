@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.errors import DecodeError
 from pymq.message.batch import ITEM_LAYOUT, BatchItem, decode_batch, encode_batch
 
-ITEMS = st.lists(st.builds(BatchItem, st.integers(-(2**31), 2**31 - 1), st.binary(max_size=20), st.text(max_size=10)), max_size=4)
+FLAGS = st.integers(-(2**31), 2**31 - 1)
+ITEMS = st.lists(st.builds(BatchItem, FLAGS, st.binary(max_size=20), st.text(max_size=10)), max_size=4)
 SAMPLE = [BatchItem(1, b"one", "KEYS\x01k"), BatchItem(-2, b"", ""), BatchItem(0, b"three", "a\x01\u6f22")]
 
 
@@ -44,7 +45,8 @@ class BatchTests(SynchronousTestCase):
     def test_lengths_that_lie(self) -> None:
         """Negative, too large, or not adding up."""
         data = encode_batch(SAMPLE[:1])
-        for position, value in ((0, b"\x00\x00\x00\x01"), (16, b"\xff\xff\xff\xff"), (16, b"\x7f\xff\xff\xff"), (23, b"\xff\xff")):
+        lies = ((0, b"\x00\x00\x00\x01"), (16, b"\xff\xff\xff\xff"), (16, b"\x7f\xff\xff\xff"), (23, b"\xff\xff"))
+        for position, value in lies:
             broken = data[:position] + value + data[position + len(value) :]
             self.assertRaises(DecodeError, decode_batch, broken)
 

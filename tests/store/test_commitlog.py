@@ -64,7 +64,9 @@ class AppendTests(LogCase):
     def test_results(self) -> None:
         """Offsets in bytes and in messages."""
         results = self.append(plain(), plain(b"abc"), plain())
-        self.assertEqual([(result.log_offset, result.queue_offset, result.size) for result in results], [(0, 0, 92), (92, 1, 95), (187, 2, 92)])
+        self.assertEqual(
+            [(result.log_offset, result.queue_offset, result.size) for result in results], [(0, 0, 92), (92, 1, 95), (187, 2, 92)]
+        )
 
     def test_transaction_types(self) -> None:
         """PREPARED and ROLLBACK take no number, COMMIT does (store.md 2.9)."""
@@ -187,6 +189,14 @@ class RefusalTests(LogCase):
         self.assertEqual([result.status.name for result in results], names)
         self.assertTrue(all(result.reason for result in results))
         self.assertEqual([made.size for made in drafts], [0, 0, 0, 0])
+
+    def test_numbers_that_do_not_fit(self) -> None:
+        """Refuse that message alone."""
+        bad = plain()
+        bad.reconsume_times = 2**31
+        results = self.append(plain(), bad, plain())
+        self.assertEqual([result.status.name for result in results], ["PUT_OK", "MESSAGE_ILLEGAL", "PUT_OK"])
+        self.assertEqual([results[2].queue_offset, results[2].log_offset], [1, 92])
 
     def test_nothing_but_refused(self) -> None:
         """Leaves the log as it was."""

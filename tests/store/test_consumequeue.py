@@ -63,7 +63,9 @@ class AddTests(QueueCase):
         queue = self.filled(25)
         names = self.files.list(FOLDER)
         self.assertEqual([int(name) for name in names], [0, 200, 400])
-        self.assertEqual([queue.unit_at(q) for q in (0, 9, 10, 24)], [(0, 100, 0), (900, 100, 9), (1000, 100, 10), (2400, 100, 24)])
+        self.assertEqual(
+            [queue.unit_at(q) for q in (0, 9, 10, 24)], [(0, 100, 0), (900, 100, 9), (1000, 100, 10), (2400, 100, 24)]
+        )
         self.assertEqual((queue.end_offset, queue.max_log_offset, queue.unit_at(25)), (25, 2500, None))
 
     def test_again(self) -> None:
@@ -79,7 +81,9 @@ class AddTests(QueueCase):
         self.assertEqual(self.files.list(FOLDER), ["00000000000000000200"])
         data = self.files.read_bytes(f"{FOLDER}/00000000000000000200")
         self.assertEqual(data[:60], struct.pack(">qiq", 0, FILLER_SIZE, 0) * 3)
-        self.assertEqual((queue.min_offset, queue.end_offset, queue.unit_at(12), queue.unit_at(13)), (13, 14, None, (1300, 100, 13)))
+        self.assertEqual(
+            (queue.min_offset, queue.end_offset, queue.unit_at(12), queue.unit_at(13)), (13, 14, None, (1300, 100, 13))
+        )
 
     def test_gap_and_overlap(self) -> None:
         """A unit too early is taken for built, one too late goes to the end all the same, as Java does."""

@@ -55,7 +55,9 @@ class QueueTableTests(StoreCase):
 
     def test_drop_unused(self) -> None:
         """Files and folders go; the system's and light queues stay, whoever asks (store.md 9.6)."""
-        table = self.table(("A", 0), ("B", 0), ("B", 1), ("SCHEDULE_TOPIC_XXXX", 3), ("RMQ_SYS_TRANS_OP_HALF_TOPIC", 0), ("%LMQ%x", 0))
+        table = self.table(
+            ("A", 0), ("B", 0), ("B", 1), ("SCHEDULE_TOPIC_XXXX", 3), ("RMQ_SYS_TRANS_OP_HALF_TOPIC", 0), ("%LMQ%x", 0)
+        )
         self.assertEqual(table.drop_unused({"A"}), ["B"])
         self.assertFalse(self.files.exists("consumequeue/B"))
         self.assertEqual(len(self.loaded()), 4)
@@ -70,7 +72,9 @@ class QueueTableTests(StoreCase):
         table = self.table(("A", 0), ("B", 0), ("C", 0))
         table.truncate(200)
         table.correct_offsets(0)
-        self.assertEqual([(queue.topic, queue.end_offset, queue.next_offset) for queue in table], [("A", 1, 1), ("B", 1, 1), ("C", 0, 0)])
+        self.assertEqual(
+            [(queue.topic, queue.end_offset, queue.next_offset) for queue in table], [("A", 1, 1), ("B", 1, 1), ("C", 0, 0)]
+        )
 
     def test_dirty(self) -> None:
         """Only what was written has to be synced; after a crash everything."""

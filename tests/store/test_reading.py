@@ -31,7 +31,9 @@ class OutsideTests(StoreCase):
         }
         for (offset, least, most), wanted in table.items():
             result = outside(offset, least, most)
-            self.assertEqual((result.status.name, result.next_offset, result.min_offset, result.max_offset), (*wanted, least, most))
+            self.assertEqual(
+                (result.status.name, result.next_offset, result.min_offset, result.max_offset), (*wanted, least, most)
+            )
 
 
 class MatchTests(StoreCase):
@@ -73,7 +75,9 @@ class GetTests(StoreCase):
         for offset in range(100):
             result = self.both(store, offset, 32)
             self.assertEqual(result.next_offset, min(offset + 32, 100))
-            self.assertEqual([decode_record(record).queue_offset for record in result.records], list(range(offset, result.next_offset)))
+            self.assertEqual(
+                [decode_record(record).queue_offset for record in result.records], list(range(offset, result.next_offset))
+            )
 
     def test_bytes(self) -> None:
         """The limit holds from the second record on; the first comes whatever its size."""
@@ -85,7 +89,9 @@ class GetTests(StoreCase):
 
     def test_far_behind(self) -> None:
         """More than 40 percent of memory behind the end, 8 records are given, and a slave is suggested."""
-        store = FileMessageStore(self.files, attrs.evolve(SMALL, mapped_file_size_consume_queue=20000), clock=self.clock, memory_bytes=10000)
+        store = FileMessageStore(
+            self.files, attrs.evolve(SMALL, mapped_file_size_consume_queue=20000), clock=self.clock, memory_bytes=10000
+        )
         store.load()
         self.fill(store, 100)
         self.assertEqual((self.both(store, 0, 32).count, self.both(store, 0, 32).is_behind), (8, True))

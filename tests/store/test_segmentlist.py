@@ -36,7 +36,9 @@ class SegmentListTests(SynchronousTestCase):
     def test_find(self) -> None:
         """Inside and outside; the first file need not be at 0 (MappedFileQueueTest)."""
         row = self.with_files(2048, 3072, 4096)
-        found = {offset: segment and segment.base for offset in (2047, 2048, 3071, 3072, 5119, 5120) for segment in [row.find(offset)]}
+        found = {
+            offset: segment and segment.base for offset in (2047, 2048, 3071, 3072, 5119, 5120) for segment in [row.find(offset)]
+        }
         self.assertEqual(found, {2047: None, 2048: 2048, 3071: 2048, 3072: 3072, 5119: 4096, 5120: None})
 
     def test_find_where_a_file_is_missing(self) -> None:
