@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import attrs
 import msgspec
 
@@ -156,9 +154,3 @@ class RouteTable:
             else:
                 del self._addresses[name]
         return gone
-
-    def forget(self, topics: Iterable[str]) -> None:
-        """Drop topics that nobody uses any more."""
-        for topic in topics:
-            for table in (self._routes, self._publish, self._subscribe):
-                table.pop(topic, None)

@@ -68,12 +68,24 @@ class Tasks:
             self._running.pop().cancel()
 
 
-async def all_of(works: Iterable[Awaitable[T]]) -> list[T | Failure]:
-    """Wait for all, together; each one's result or its Failure, in order. Being cancelled cancels them all."""
+def all_of(works: Iterable[Awaitable[T]]) -> Deferred[list[T | Failure]]:
+    """Wait for all, together; each one's result or its Failure, in order. Cancelling it cancels them all, and is an error."""
     running = [Deferred.fromCoroutine(_awaited(work)) for work in works]
-    collected = DeferredList(running, consumeErrors=True)
-    outcomes: list[tuple[bool, Any]] = await collected
-    return [value for _, value in outcomes]
+    is_cancelled = False
+
+    def cancel(_: object) -> None:
+        nonlocal is_cancelled
+        is_cancelled = True
+        for one in running:
+            one.cancel()
+
+    def over(outcomes: list[tuple[bool, Any]]) -> None:
+        if not is_cancelled:
+            all_over.callback([value for _, value in outcomes])
+
+    all_over: Deferred[list[T | Failure]] = Deferred(cancel)
+    DeferredList(running, consumeErrors=True).addCallback(over)
+    return all_over
 
 
 async def _awaited(work: Awaitable[T]) -> T:

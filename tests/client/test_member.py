@@ -1,0 +1,113 @@
+"""The life that producers and consumers share."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from pymq.client.producer import Producer
+from pymq.client.pushconsumer import PushConsumer
+from pymq.client.results import ServiceState
+from pymq.errors import ClientError, ConfigError, NoNameServer, NotStarted
+from pymq.message.message import Message
+from pymq.wire.codes import RequestCode as Code
+from tests.client.cases import TOPIC, ClientCase, queue
+
+
+class MemberTests(ClientCase):
+    """By the example of a producer."""
+
+    def test_nothing_works_before_the_start(self) -> None:
+        """The text says what to do."""
+        producer = self.make(Producer, "pg")
+        self.assertIn("start()", str(self.failure(producer.send(Message(TOPIC, b"x")), NotStarted)))
+        self.assertRaises(NotStarted, lambda: producer.client_id)
+
+    def test_nothing_works_after_the_shutdown(self) -> None:
+        """And a second shutdown is harmless."""
+        producer = self.producer()
+        self.result(producer.shutdown())
+        self.result(producer.shutdown())
+        self.assertIn("make a new one", str(self.failure(producer.send(Message(TOPIC, b"x")), NotStarted)))
+        self.failure(producer.start(), NotStarted)
+
+    def test_a_shutdown_before_the_start_does_nothing(self) -> None:
+        """There is nothing to end; it may still be started."""
+        producer = self.make(Producer, "pg")
+        self.result(producer.shutdown())
+        self.result(producer.start())
+        self.assertIs(producer.state, ServiceState.RUNNING)
+
+    def test_a_failed_start_leaves_nothing(self) -> None:
+        """No instance, no connection, no job."""
+        self.cluster.remotings.clear()
+        producer = Producer("pg", **{**self.settings(), "namesrv_addr": ";"})
+        self.failure(producer.start(), NoNameServer)
+        self.assertIs(producer.state, ServiceState.START_FAILED)
+        self.assertEqual((len(self.registry), self.cluster.remotings[0].is_closed), (0, True))
+        self.failure(producer.start(), NotStarted)
+
+    def test_sends_under_way_end_with_the_shutdown(self) -> None:
+        """Their senders learn why."""
+        producer = self.producer()
+        self.cluster.rules.append(lambda address, request: Deferred() if request.code == Code.SEND_MESSAGE_V2 else None)  # type: ignore[arg-type,return-value]
+        sending = producer.send(Message(TOPIC, b"x"))
+        self.assertNoResult(sending)
+        self.result(producer.shutdown())
+        self.assertIn("shut down", str(self.failureResultOf(sending, NotStarted).value))
+
+    def test_a_send_may_be_cancelled(self) -> None:
+        """By its sender, for whom it is no error of the producer."""
+        producer = self.producer()
+        self.cluster.rules.append(lambda address, request: Deferred() if request.code == Code.SEND_MESSAGE_V2 else None)  # type: ignore[arg-type,return-value]
+        sending = producer.send(Message(TOPIC, b"x"))
+        sending.cancel()
+        self.failureResultOf(sending, CancelledError)
+
+    def test_leaving_is_announced(self) -> None:
+        """To every broker; one that is down does not keep us."""
+        producer = self.producer()
+        self.assertEqual(self.cluster.broker.producers, {"pg"})
+        self.result(producer.shutdown())
+        self.assertEqual(self.cluster.broker.producers, set())
+        other = self.producer("other")
+        self.cluster.down.add(self.cluster.broker.address)
+        self.result(other.shutdown())
+
+    def test_group_names_are_checked(self) -> None:
+        """Java's rules, and its reserved names."""
+        for name in ("", "with space", "DEFAULT_PRODUCER", "DEFAULT_CONSUMER"):
+            self.assertRaises(ClientError, Producer, name, **self.settings())
+        self.assertRaises(ConfigError, Producer, "pg", **self.settings(no_such_setting=1))
+
+    def test_a_group_used_twice_in_one_instance(self) -> None:
+        """The second one cannot start, the first goes on."""
+        first = self.producer("pg", instance_name="i")
+        self.failure(self.make(Producer, "pg", instance_name="i").start(), ClientError)
+        self.result(first.send(Message(TOPIC, b"x")))
+
+    def test_client_ids(self) -> None:
+        """A name of its own unless one is given; broadcast consumers keep DEFAULT, so that their offsets are found again."""
+        self.assertRegex(self.producer().client_id, r"^10\.0\.0\.7@\d+#\d+$")
+        self.assertEqual(self.producer("p2", instance_name="i", unit_name="u").client_id, "10.0.0.7@i@u")
+        consumer = self.make(PushConsumer, "cg", message_model="BROADCASTING", offset_store_folder=self.mktemp())
+        consumer.listen(lambda messages, context: None)
+        self.result(consumer.start())
+        self.assertEqual(consumer.client_id, "10.0.0.7@DEFAULT")
+
+    def test_questions_pass_through(self) -> None:
+        """Each of the questions that every member can ask."""
+        producer = self.producer()
+        offset_id = self.result(producer.send(Message(TOPIC, b"x", keys="k"), queue=queue())).offset_msg_id
+        self.result(producer.create_topic("TBW102", "new", 2))
+        self.assertEqual(self.result(producer.max_offset(queue())), 1)
+        self.assertEqual(self.result(producer.min_offset(queue())), 0)
+        self.assertEqual(self.result(producer.search_offset(queue(), 0)), 1)
+        self.assertEqual(self.result(producer.earliest_store_time(queue())), -1)
+        message = self.result(producer.view_message(offset_id))
+        self.assertEqual(message.body, b"x")
+        self.assertEqual(len(self.result(producer.query_message(TOPIC, "k")).messages), 1)
+        self.assertEqual(len(self.result(producer.query_message_by_unique_id(TOPIC, message.msg_id)).messages), 1)
+
+    def test_its_name_in_logs(self) -> None:
+        """Kind, group and state."""
+        self.assertEqual(repr(self.producer()), "<producer pg RUNNING>")
