@@ -106,7 +106,7 @@ def read_settings(cls: type[C], properties: Mapping[str, str], base: C | None = 
     """A `cls` from the keys in `properties` that are its own, over `base` or the defaults. Raises ConfigError."""
     names = _spellings(cls)
     given = {names[key].name: parse_value(names[key], text) for key, text in properties.items() if key in names}
-    return cls(**given) if base is None else attrs.evolve(base, **given)  # type: ignore[type-var,misc]
+    return cls(**given) if base is None else attrs.evolve(base, **given)  # type: ignore[misc]
 
 
 def unknown_keys(classes: Iterable[type], properties: Mapping[str, str], ignored: Iterable[str] = ()) -> list[str]:

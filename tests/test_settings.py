@@ -81,7 +81,8 @@ class SettingsTests(SynchronousTestCase):
 
     def test_values_over_a_base(self) -> None:
         """A change at run time keeps the rest."""
-        self.assertEqual(read_settings(Sample, {"listenPort": "1"}, Sample(broker_name="z")), Sample(broker_name="z", listen_port=1))
+        read = read_settings(Sample, {"listenPort": "1"}, Sample(broker_name="z"))
+        self.assertEqual(read, Sample(broker_name="z", listen_port=1))
 
     def test_help_names_key_default_and_meaning(self) -> None:
         """One line for each setting."""

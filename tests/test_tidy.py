@@ -199,7 +199,8 @@ class TidyTests(SynchronousTestCase):
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call):
                     called = ast.unparse(node.func)
-                    where, instead = BANNED_CALLS.get(called, BANNED_CALLS.get(called.rpartition(".")[2], (None, "")))
+                    last_word = called.rpartition(".")[2]
+                    where, instead = BANNED_CALLS.get(called, BANNED_CALLS.get(last_word, (None, "")))
                     if called.startswith(("self.", "os.open")) or where is None:
                         continue
                     if called != "open" and called.endswith(".open"):
@@ -209,15 +210,15 @@ class TidyTests(SynchronousTestCase):
         self.expect_none(breaches)
 
     def test_public_things_are_explained(self) -> None:
-        """Modules, classes and functions without a leading underscore have docstrings; what Twisted calls or overrides is known."""
+        """Modules, and classes and functions without a leading underscore, have docstrings."""
         breaches = []
         for path, _, tree in self.trees():
             if not ast.get_docstring(tree):
                 breaches.append(f"{name_of(path)}: no docstring")
             for node in tree.body:
-                if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
-                    if not ast.get_docstring(node):
-                        breaches.append(f"{name_of(path)}:{node.lineno}: {node.name} has no docstring")
+                named = isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+                if named and not node.name.startswith("_") and not ast.get_docstring(node):
+                    breaches.append(f"{name_of(path)}:{node.lineno}: {node.name} has no docstring")
         self.expect_none(breaches)
 
     def test_each_file_names_its_tests(self) -> None:
@@ -238,7 +239,7 @@ class TidyTests(SynchronousTestCase):
         entry_points = (ROOT / "setup.cfg").read_text() + (ROOT / "twisted/plugins/pymq_plugin.py").read_text()
         imported = {name for _, _, tree in self.trees() for name in imports_of(tree)}
         for test in (ROOT / "tests").rglob("*.py"):
-            if "testing" in test.parts or "contracts" in test.parts or "tests" == test.parent.name:
+            if "testing" in test.parts or "contracts" in test.parts or test.parent.name == "tests":
                 imported |= set(imports_of(ast.parse(test.read_text(encoding="utf-8"))))
         self.expect_none(
             [

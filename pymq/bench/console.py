@@ -23,7 +23,7 @@ def main() -> None:
         options.parseOptions(expand_ri(sys.argv[1:]))
     except usage.UsageError as error:
         raise SystemExit(f"{error}\nTry --help.") from error
-    react(lambda reactor: Deferred.fromCoroutine(start(reactor, options.subCommand, options.subOptions)))
+    react(lambda reactor: Deferred.fromCoroutine(start(reactor, str(options.subCommand), options.subOptions)))
 
 
 async def start(reactor: Any, half: str, options: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+
 from pymq.bench.figures import Timings, consumer_line, header_lines
 from pymq.client import ConsumeStatus, PushConsumer, StoredMessage
 from pymq.periodic import Periodic

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+
 from pymq.bench.figures import Timings, header_lines, producer_end, producer_line
 from pymq.client import Message, Producer
 from pymq.errors import PyMQError, RequestTimeout
@@ -71,7 +72,7 @@ class ProducerBenchmark:
             self._options["topic"],
             self._body,
             tags=f"tag{number % tags}" if tags else None,
-            keys=str(number) if self._options["keyEnable"] else None,
+            keys=str(number) if self._options["keyEnable"] else (),
         )
 
     async def _send(self, message: Message) -> None:

@@ -48,12 +48,12 @@ def run(options: ServerOptions, make_service: Callable[[Any], IService], argumen
             service.startService()
         except BaseException as error:
             failures.append(str(error) or type(error).__name__)
-            reactor.stop()  # type: ignore[attr-defined]
+            reactor.stop()
         else:
-            reactor.addSystemEventTrigger("before", "shutdown", service.stopService)  # type: ignore[attr-defined]
+            reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
 
-    reactor.callWhenRunning(start)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(start)
+    reactor.run()
     if failures:
         raise SystemExit(failures[0])
 

@@ -59,7 +59,7 @@ class ProducerBenchmarkTests(SynchronousTestCase):
 
     def test_so_many_sends_are_in_flight(self) -> None:
         """One for each thread of Java's, until the quantity is reached."""
-        bench, ended = self.run_with("-w", "3", "-q", "5", "-s", "10")
+        _, ended = self.run_with("-w", "3", "-q", "5", "-s", "10")
         self.assertEqual(len(self.producer.sends), 3)
         self.assertEqual(len(self.producer.sends[0][0].body), 10)
         self.clock.advance(0.002)

@@ -40,7 +40,9 @@ def test_sample(server, name, text, tmp_path):
     """It ends by itself, without an error; only the name server's address is another, so that tests can run side by side."""
     script = tmp_path / "sample.py"
     script.write_text(text.replace(DEFAULT_NAMESRV, server.namesrv), encoding="utf-8")
-    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=SAMPLE_S, env=environment(), check=False)
+    ended = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=SAMPLE_S, env=environment(), check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     if name.startswith("README"):
         assert "SEND_OK" in ended.stdout

@@ -1,4 +1,4 @@
-"""What a broker consists of: every code of the foundation is served, the VIP port serves no pulls, and one message goes through."""
+"""What a broker consists of: every code of the foundation is served, and the VIP port serves no pulls."""
 
 from __future__ import annotations
 
