@@ -183,5 +183,5 @@ def send(family, server, topic, count, **flags):
 
 def receive(family, server, topic, count, **flags):
     """Receive so many distinct messages and give the program with its `received` events."""
-    flags = {"group": f"CG-{topic}", "size": 1024, "timeout_s": 120, **flags}
+    flags = {"group": f"CG-{topic}", "size": 1024, "timeout_s": 60, **flags}
     return run(family, "receive", end_s=flags["timeout_s"] + 30, namesrv=server.namesrv, topic=topic, expect=count, **flags)
