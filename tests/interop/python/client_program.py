@@ -72,7 +72,7 @@ class Sender:
 
     def __init__(self, flags):
         self.flags, self.sent, self.failed, self.seq = flags, 0, 0, 0
-        self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None
+        self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None  # noqa: SIM115
         self.slots = DeferredSemaphore(IN_FLIGHT_MAX)
         self.queues = None
         names = {"instance_name": flags.instance} if flags.instance else {}
@@ -299,7 +299,8 @@ def parse():
         parser.add_argument(f"--{name}", required=True)
     for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id"):
         parser.add_argument(f"--{name}")
-    numbers = {"count": 1, "size": None, "interval-ms": 0, "expect": 0, "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0}
+    numbers = {"count": 1, "size": None, "interval-ms": 0, "expect": 0,
+               "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0}
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
     for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once"):
@@ -330,7 +331,8 @@ def main():
         running.addErrback(failed).addCallback(codes.append).addBoth(lambda _: reactor.stop())
 
     show = textFileLogObserver(sys.stderr)
-    globalLogBeginner.beginLoggingTo([lambda event: event["log_level"] >= LogLevel.warn and show(event)], redirectStandardIO=False)
+    observer = lambda event: event["log_level"] >= LogLevel.warn and show(event)  # noqa: E731
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     reactor.callWhenRunning(begin)
