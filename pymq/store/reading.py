@@ -6,6 +6,10 @@ Records come as memoryviews of the mapped log, uncopied.
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+
 from pymq.message.results import GetResult, GetStatus
 from pymq.message.tags import narrow_code
 from pymq.store.commitlog import CommitLog
@@ -18,10 +22,20 @@ __all__ = ["QueueReader", "is_match", "outside"]
 
 #: Bytes of queue units that one get looks through at least, and for each message asked for.
 SCAN_BYTES_MIN = 16000
+#: So many units are read at once where nothing but their number and bytes limits the answer; above, one by one.
+RUN_UNITS_MAX = 128
 
 _INT32_MIN = -(2**31)
 _INT32_MAX = 2**31 - 1
 _iter_units = UNIT.iter_unpack
+_unpack_unit = UNIT.unpack_from
+
+
+@lru_cache(maxsize=RUN_UNITS_MAX)
+def _run_of(count: int) -> Callable[[memoryview], tuple[int, ...]]:
+    """Reads `count` units at once: log offset and size of each, without the tags code."""
+    unit = UNIT.struct.format.removeprefix(">").removesuffix("q")
+    return struct.Struct(">" + f"{unit}8x" * count).unpack_from
 
 
 def outside(queue_offset: int, min_offset: int, max_offset: int) -> GetResult:
@@ -71,35 +85,47 @@ class QueueReader:
 
     def _take_run(self, result: GetResult, units: memoryview, count_max: int) -> bool:
         """Take messages up to the limits that hold for the first one. False when that is gone: it must be done the long way."""
-        log_offset = UNIT.unpack_from(units)[0]
+        log_offset = _unpack_unit(units)[0]
         segment = self._log.segments.find(log_offset)
         if segment is None:
             return False
         behind = self._log.end - log_offset
-        count_limit, bytes_left = self._disk_limits if behind > self._behind_bytes else self._memory_limits
+        count_limit, bytes_max = self._disk_limits if behind > self._behind_bytes else self._memory_limits
         wanted = min(count_max, count_limit) if count_max > 1 else 1
-        view, base, end = segment.view(), segment.base, segment.end
-        records = result.records
-        for log_offset, size, _ in _iter_units(units[: wanted * QUEUE_UNIT_BYTES]):
-            if not base <= log_offset < end:
-                segment = self._log.segments.find(log_offset)
-                if segment is None:
-                    break
-                view, base, end = segment.view(), segment.base, segment.end
-            bytes_left -= size
-            if bytes_left < 0 and records:
-                bytes_left += size
-                break
-            start = log_offset - base
-            records.append(view[start : start + size])
-        if not records:
-            return False
+        wanted = min(wanted, len(units) // QUEUE_UNIT_BYTES)
+        if wanted <= RUN_UNITS_MAX:
+            offsets_and_sizes = _run_of(wanted)(units)
+            offsets, sizes = offsets_and_sizes[::2], offsets_and_sizes[1::2]
+            size_bytes, log_offset = sum(sizes), offsets[-1]
+            if size_bytes <= bytes_max and log_offset < segment.end:
+                view, base = segment.view(), segment.base
+                result.records = [view[(at := offset - base) : at + size] for offset, size in zip(offsets, sizes)]
+                result.size_bytes = size_bytes
+        if not result.records:
+            log_offset = self._take_one_by_one(result, units[: wanted * QUEUE_UNIT_BYTES], segment, bytes_max)
         result.status = GetStatus.FOUND
-        result.count = len(records)
-        result.next_offset += len(records)
-        result.size_bytes = sum(map(len, records))
+        result.count = count = len(result.records)
+        result.next_offset += count
         result.is_behind = self._log.end - log_offset > self._behind_bytes
         return True
+
+    def _take_one_by_one(self, result: GetResult, units: memoryview, segment: Segment, bytes_max: int) -> int:
+        """Take messages, one at least, that begin in `segment`, up to a number of bytes; the last log offset looked at."""
+        records, bytes_left = result.records, bytes_max
+        log_offset = 0
+        for log_offset, size, _ in _iter_units(units):
+            if not segment.base <= log_offset < segment.end:
+                following = self._log.segments.find(log_offset)
+                if following is None:
+                    break
+                segment = following
+            bytes_left -= size
+            if bytes_left < 0 and records:
+                break
+            start = log_offset - segment.base
+            records.append(segment.view()[start : start + size])
+        result.size_bytes = sum(map(len, records))
+        return log_offset
 
     def _scan(self, result: GetResult, units: memoryview, count_max: int, tag_filter: frozenset[int] | None) -> None:
         """Look at unit after unit, as Java does: pass over what the filter does not want and over log files that are gone."""
@@ -139,6 +165,14 @@ class QueueReader:
             return False
         count_limit, bytes_limit = self._disk_limits if is_on_disk else self._memory_limits
         return count >= min(count_max, count_limit) or result.size_bytes + size > bytes_limit
+
+    def units(self, topic: str, queue_id: int, queue_offset: int, count_max: int) -> list[tuple[int, int, int]]:
+        """Units of a queue from an offset on; see IMessageStore."""
+        queue = self._queues.get(topic, queue_id)
+        if queue is None or not queue.min_offset <= queue_offset < queue.end_offset:
+            return []
+        units = queue.units_from(queue_offset)
+        return [] if units is None else list(_iter_units(units[: count_max * QUEUE_UNIT_BYTES]))
 
     def offset_at(self, topic: str, queue_id: int, time_ms: int) -> int:
         """The queue offset of the message stored nearest to a time, as Java 4.9.8 finds it (store.md 3.5)."""
