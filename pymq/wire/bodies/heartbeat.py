@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from pymq.wire.javajson import JavaJSONError, decode_as
+from pymq.wire.javajson import JavaJSONError, convert_as, decode
 
 SUBSCRIBE_ALL = "*"
 EXPRESSION_TAG = "TAG"
@@ -61,11 +63,40 @@ class CheckClientRequestBody(msgspec.Struct, rename="camel", frozen=True):
 
 
 def decode_heartbeat(body: bytes) -> HeartbeatData:
-    """What any known client sends: Java, Go (hashes as text), ali-ons (no expressionType), C++ (nulls). Raises JavaJSONError."""
-    heartbeat = decode_as(body, HeartbeatData)
+    """What any known client sends: Java, Go (hashes as text), ali-ons (no expressionType), C++ (nulls, enums as ordinals).
+
+    Raises JavaJSONError.
+    """
+    heartbeat = convert_as(_with_enum_names(decode(body)), HeartbeatData)
     if not heartbeat.client_id:
         raise JavaJSONError("a heartbeat without clientID")
     return heartbeat
+
+
+#: The enums of a consumer's part of a heartbeat, in the order of Java's ordinals.
+_ENUMS = {
+    "consumeType": ("CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "CONSUME_POP"),
+    "messageModel": ("BROADCASTING", "CLUSTERING"),
+    "consumeFromWhere": (
+        "CONSUME_FROM_LAST_OFFSET",
+        "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST",
+        "CONSUME_FROM_MIN_OFFSET",
+        "CONSUME_FROM_MAX_OFFSET",
+        "CONSUME_FROM_FIRST_OFFSET",
+        "CONSUME_FROM_TIMESTAMP",
+    ),
+}
+
+
+def _with_enum_names(document: Any) -> Any:
+    """The same heartbeat with names for ordinals, which fastjson takes as well and the C++ client sends."""
+    consumers = document.get("consumerDataSet") if isinstance(document, dict) else None
+    for consumer in consumers if isinstance(consumers, list) else ():
+        for key, names in _ENUMS.items():
+            ordinal = consumer.get(key) if isinstance(consumer, dict) else None
+            if type(ordinal) is int:
+                consumer[key] = names[ordinal] if 0 <= ordinal < len(names) else str(ordinal)
+    return document
 
 
 def build_subscription(

@@ -32,6 +32,23 @@ SUBSCRIPTION = SubscriptionData("T1", "TagA || TagB", frozenset({"TagA", "TagB"}
 class HeartbeatTests(SynchronousTestCase):
     """decode_heartbeat."""
 
+    def test_enums_may_come_as_ordinals(self) -> None:
+        """The C++ client numbers them as Java does, and sends subVersion as text."""
+        body = (
+            b'{"clientID":"c","consumerDataSet":[{"consumeFromWhere":0,"consumeType":1,"messageModel":1,"groupName":"g",'
+            b'"subscriptionDataSet":[{"topic":"T","subString":"*","subVersion":"7"}]},'
+            b'{"consumeFromWhere":99,"consumeType":0,"messageModel":0,"groupName":"h"}],"producerDataSet":[]}'
+        )
+        first, second = decode_heartbeat(body).consumer_data_set
+        self.assertEqual(
+            (first.consume_from_where, first.consume_type, first.message_model),
+            ("CONSUME_FROM_LAST_OFFSET", "CONSUME_PASSIVELY", "CLUSTERING"),
+        )
+        self.assertEqual(first.subscription_data_set[0].sub_version, 7)
+        self.assertEqual(
+            (second.consume_from_where, second.consume_type, second.message_model), ("99", "CONSUME_ACTIVELY", "BROADCASTING")
+        )
+
     def test_java(self) -> None:
         """The heartbeat of the reference, and its parts written again."""
         read = decode_heartbeat(GOLDEN)
