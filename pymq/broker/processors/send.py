@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.groups import SubscriptionGroupManager
+from pymq.broker.processors.admission import Admission, SendHeader
 from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
 from pymq.broker.processors.storesettings import StoreSettings
 from pymq.broker.stats import BrokerStatsManager
@@ -39,7 +40,6 @@ from pymq.message.properties import (
 from pymq.message.record import RecordDraft, draft_from, mark_group
 from pymq.message.results import PutResult, PutStatus
 from pymq.message.tags import tags_code
-from pymq.wire.bodies.topics import PERM_WRITE, TopicConfig
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.messages import SendMessageRequestHeader, SendMessageRequestHeaderV2, SendMessageResponseHeader
@@ -57,8 +57,6 @@ PUT_ANSWERS: dict[PutStatus, ResponseCode] = {
 
 #: From this version of the client on its `maxReconsumeTimes` counts (V3_4_9, remoting.md 1.6).
 _OWN_RETRIES_VERSION = 121
-_UNIT = 1
-_UNIT_SUBSCRIPTION = 2
 _TRUE = "true"
 
 
@@ -71,9 +69,6 @@ class IFlusher(Protocol):
 
     def when_durable(self, log_offset: int) -> Deferred[bool]:
         """True once everything below `log_offset` is on the disk, False after syncFlushTimeout. Fails with a StoreError."""
-
-
-SendHeader = SendMessageRequestHeader | SendMessageRequestHeaderV2
 
 
 class SendAnswers:
@@ -155,13 +150,13 @@ class SendMessageProcessor:
         self._config = config
         self._store_config = store_config
         self._store = store
-        self._topics = topics
         self._groups = groups
         self._stats = stats
         self._flusher = flusher
         self._clock = clock
         self._store_host = store_host
         self._choose_queue = choose_queue
+        self._admission = Admission(config, topics, clock)
         self._answers = SendAnswers(config, store_host)
         self._cluster_item = cluster_item(config.broker_cluster_name)
 
@@ -178,7 +173,7 @@ class SendMessageProcessor:
             header = SendMessageRequestHeader.from_fields(request.ext_fields)
         else:
             header = SendMessageRequestHeaderV2.from_fields(request.ext_fields)
-        topic = self._admit(header)
+        topic = self._admission.admit(header)
         queue_id = header.queue_id if header.queue_id >= 0 else self._choose_queue(max(1, topic.write_queue_nums))
         self._check_retry(request, header)
         if header.batch:
@@ -214,39 +209,6 @@ class SendMessageProcessor:
         self._stats.store.put_took((self._clock.seconds() - started) * 1000)
         self._stats.store.put_failed_times += sum(not result.size for result in results)
         return results
-
-    # The checks of remoting.md 3.2, in their order
-
-    def _admit(self, header: SendHeader) -> TopicConfig:
-        """The topic of a send that may go on; made if need be. Raises RequestError."""
-        accept_from_ms = self._config.start_accept_send_request_time_stamp
-        if accept_from_ms and self._clock.seconds() * 1000 < accept_from_ms:
-            raise RequestError(ResponseCode.SYSTEM_ERROR, f"broker unable to service, until {accept_from_ms} ms since the epoch")
-        name = header.topic
-        known = self._topics.get(name)
-        if known is not None and known.order and not self._config.broker_permission & PERM_WRITE:
-            raise RequestError(ResponseCode.NO_PERMISSION, f"the broker [{self._config.broker_name}] may not be written to")
-        try:
-            names.check_topic(name)
-        except ValueError as error:
-            raise RequestError(ResponseCode.SYSTEM_ERROR, str(error)) from error
-        if name in names.NOT_ALLOWED_SEND:
-            raise RequestError(ResponseCode.NO_PERMISSION, f"the topic[{name}] may not be sent to by clients")
-        topic = known or self._create(header)
-        queues = max(topic.read_queue_nums, topic.write_queue_nums)
-        if header.queue_id >= queues:
-            remark = f"request queueId[{header.queue_id}] is illegal, topic[{name}] has {queues} queues"
-            raise RequestError(ResponseCode.SYSTEM_ERROR, remark)
-        return topic
-
-    def _create(self, header: SendHeader) -> TopicConfig:
-        unit_flag = _UNIT_SUBSCRIPTION if names.is_retry_topic(header.topic) else _UNIT
-        topic = self._topics.create_on_send(
-            header.topic, header.default_topic, header.default_topic_queue_nums, unit_flag if header.unit_mode else 0
-        )
-        if topic is None:
-            raise RequestError(ResponseCode.TOPIC_NOT_EXIST, f"topic[{header.topic}] not exist, apply first please!")
-        return topic
 
     def _check_retry(self, request: RemotingCommand, header: SendHeader) -> None:
         """A consumer that could not send a message back sends it to its retry topic; too often, and it is a dead letter."""
