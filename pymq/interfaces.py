@@ -222,6 +222,9 @@ class IFile(Interface):
         Raises OSError.
         """
 
+    def data_end():
+        """A position from which on there is surely nothing but zeros, found without reading; the size when nobody can tell."""
+
     def view():
         """A writable memoryview of the whole file, the same one at each call; reads see what write_at wrote."""
 

@@ -8,6 +8,8 @@ Units are written through the mapping of the last file. All of it can be made an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from construct import Int32sb, Int64sb, Struct
 
 from pymq.interfaces import IFiles
@@ -25,6 +27,7 @@ UNIT = fixed_head(UNIT_LAYOUT)
 FILLER_SIZE = 0x7FFFFFFF
 
 _UNIT_BYTES = QUEUE_UNIT_BYTES
+_PAGE_BYTES = 4096
 _pack_into = UNIT.pack_into
 _unpack_from = UNIT.unpack_from
 #: How many files at the end are looked through unit by unit after a crash, as in Java.
@@ -44,16 +47,23 @@ class ConsumeQueue:
     )  # fmt: skip
 
     def __init__(
-        self, files: IFiles, folder: str, topic: str, queue_id: int, file_bytes: int, rolled: list[Segment] | None = None
+        self,
+        files: IFiles,
+        folder: str,
+        topic: str,
+        queue_id: int,
+        file_bytes: int,
+        rolled: list[Segment] | None = None,
+        on_open: Callable[[], None] | None = None,
     ) -> None:
-        """`rolled` gets the files that became full, for somebody to sync them off-thread. Raises ValueError when the topic's
-        name takes more than 127 bytes.
+        """`rolled` gets the files that became full, for somebody to sync them off-thread; `on_open` is called before a file is
+        opened. Raises ValueError when the topic's name takes more than 127 bytes.
         """
         self.topic = topic
         self.queue_id = queue_id
         #: The topic as a record holds it.
         self.topic_field = topic_field(topic)
-        self.segments = SegmentList(files, folder, file_bytes)
+        self.segments = SegmentList(files, folder, file_bytes, on_open)
         self.rolled: list[Segment] = [] if rolled is None else rolled
         self.min_offset = 0
         self.end_offset = 0
@@ -63,7 +73,7 @@ class ConsumeQueue:
         self.has_lost_units = False
         self._segment: Segment | None = None
         self._view: memoryview | None = None
-        #: Where the next unit goes in the last file, and up to where the fast way may write: 0 while the file is not mapped.
+        #: Where the next unit goes in the last file, and before what position the fast way may write: 0 while it is not mapped.
         self._position = 0
         self._room_end = 0
 
@@ -93,11 +103,13 @@ class ConsumeQueue:
         if segment is None or self._position >= segment.size_bytes:
             segment = self._segment = self._roll()
             self._position = 0
-        self._view = segment.view()
-        self._room_end = segment.size_bytes
-        _pack_into(self._view, self._position, log_offset, size, tags_code)
-        segment.is_written = True
+        # The first unit of a page is written, not stored into the mapping. That is fast, where the fault of an unwritten page may
+        # take a millisecond; and a full disk is an error then, not a signal that kills the process.
+        segment.write_at(self._position, UNIT.pack(log_offset, size, tags_code))
         self._position += _UNIT_BYTES
+        page_end = min(-(-self._position // _PAGE_BYTES) * _PAGE_BYTES, segment.size_bytes)
+        self._room_end = page_end - _UNIT_BYTES + 1
+        self._view = segment.view()
         self.end_offset = (segment.base + self._position) // _UNIT_BYTES
         self.max_log_offset = log_offset + size
         return True
@@ -120,9 +132,7 @@ class ConsumeQueue:
         segment = self._segment = self.segments.append(base)
         self._position = place - base
         if self._position:
-            filler = UNIT.pack(0, FILLER_SIZE, 0)
-            segment.view()[: self._position] = filler * (self._position // _UNIT_BYTES)
-            segment.is_written = True
+            segment.write_at(0, UNIT.pack(0, FILLER_SIZE, 0) * (self._position // _UNIT_BYTES))
         self.min_offset = self.end_offset = queue_offset
 
     def units_from(self, queue_offset: int) -> memoryview | None:
@@ -169,7 +179,7 @@ class ConsumeQueue:
         index = max(0, len(segments) - _FILES_SCANNED) if thorough else self._last_begun()
         while True:
             segment = segments[index]
-            count = _count_scanned(segment.view()) if thorough else _count_halved(segment.view())
+            count = _count_scanned(segment.view()) if thorough else _count_halved(segment)
             if count * _UNIT_BYTES < segment.size_bytes or index + 1 == len(segments):
                 break
             index += 1
@@ -292,9 +302,10 @@ def _count_scanned(view: memoryview) -> int:
     return count
 
 
-def _count_halved(view: memoryview) -> int:
-    """The same for a file in which nothing follows the first that is none."""
-    low, high = 0, len(view) // _UNIT_BYTES
+def _count_halved(segment: Segment) -> int:
+    """The same for a file in which nothing follows the first that is none. Holes are not touched: that would give them pages."""
+    view = segment.view()
+    low, high = 0, -(-segment.data_end() // _UNIT_BYTES)
     while low < high:
         middle = (low + high) // 2
         if _is_unit(view, middle * _UNIT_BYTES):

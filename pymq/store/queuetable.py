@@ -10,11 +10,16 @@ from pymq.message.record import TOPIC_BYTES_MAX
 from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.files import open_files_max
 from pymq.store.segment import Segment
 
 __all__ = ["QueueTable"]
 
 FOLDER = "consumequeue"
+#: Queue files may be open up to this share of the process's limit, for each takes two descriptors and connections want some; but
+#: always as many as OPEN_MIN.
+LIMIT_SHARE = 6
+OPEN_MIN = 64
 
 _QUEUE_ID_MAX = 2**31 - 1
 #: Topics whose queues are never dropped as unused.
@@ -24,8 +29,11 @@ _KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, OP_HALF_TOPIC})
 class QueueTable:
     """The queues, read from the folders `consumequeue/<topic>/<queue id>`; new ones are made when their first message comes."""
 
-    def __init__(self, files: IFiles, config: MessageStoreConfig) -> None:
+    def __init__(self, files: IFiles, config: MessageStoreConfig, open_max: int | None = None) -> None:
+        """`open_max` is how many files may be open at a time; by default it follows from the process's limit."""
         self._files = files
+        self._open_max = max(OPEN_MIN, open_files_max() // LIMIT_SHARE) if open_max is None else open_max
+        self._opened = 0
         self._file_bytes = config.consume_queue_file_bytes
         self._table: dict[tuple[str, int], ConsumeQueue] = {}
         #: The queue of a pair (topic, queue id) if it was made: `obtain` for the path of every message.
@@ -50,7 +58,16 @@ class QueueTable:
         return queue
 
     def _make(self, topic: str, queue_id: int) -> ConsumeQueue:
-        return ConsumeQueue(self._files, f"{FOLDER}/{topic}/{queue_id}", topic, queue_id, self._file_bytes, self._rolled)
+        return ConsumeQueue(
+            self._files, f"{FOLDER}/{topic}/{queue_id}", topic, queue_id, self._file_bytes, self._rolled, self._make_room
+        )
+
+    def _make_room(self) -> None:
+        """A file is to be opened: when so many were that the limit may be reached, all are given back and open again in use."""
+        self._opened += 1
+        if self._opened > self._open_max:
+            self._opened = 1
+            self.release()
 
     def load(self, thorough: bool) -> None:
         """Find all queues and their ends. A folder whose name is no queue id is passed over. Raises StoreDamaged."""

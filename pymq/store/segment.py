@@ -7,6 +7,8 @@ rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pymq.interfaces import IFile, IFiles
 
 __all__ = ["Segment", "segment_name"]
@@ -25,11 +27,25 @@ class Segment:
     Who writes through the view sets `is_written`. A sync may run in another thread; `is_dirty` stays set until it has ended.
     """
 
-    __slots__ = ("_file", "_files", "_is_syncing", "_view", "base", "end", "is_used", "is_written", "path", "size_bytes")
+    __slots__ = (
+        "_file",
+        "_files",
+        "_is_syncing",
+        "_on_open",
+        "_view",
+        "base",
+        "end",
+        "is_used",
+        "is_written",
+        "path",
+        "size_bytes",
+    )
 
-    def __init__(self, files: IFiles, path: str, base: int, size_bytes: int, file: IFile | None = None) -> None:
+    def __init__(self, files: IFiles, path: str, base: int, size_bytes: int, on_open: Callable[[], None] | None = None) -> None:
+        """`on_open` is called before the file is opened, each time, so that somebody may release others."""
         self._files = files
-        self._file = file
+        self._file: IFile | None = None
+        self._on_open = on_open
         self._view: memoryview | None = None
         self.path = path
         self.base = base
@@ -42,8 +58,15 @@ class Segment:
 
     def _open(self) -> IFile:
         if self._file is None:
+            if self._on_open is not None:
+                self._on_open()
             self._file = self._files.open(self.path)
         return self._file
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds descriptors."""
+        return self._file is not None
 
     @property
     def is_dirty(self) -> bool:
@@ -56,6 +79,10 @@ class Segment:
         if self._view is None:
             self._view = self._open().view()
         return self._view
+
+    def data_end(self) -> int:
+        """A position in the file from which on there are only zeros."""
+        return int(self._open().data_end())
 
     def write_at(self, position: int, data: bytes) -> None:
         """Write `data` at a place in the file. Raises OSError."""

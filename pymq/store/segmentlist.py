@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pymq.errors import StoreDamaged
 from pymq.interfaces import IFiles
@@ -15,10 +15,12 @@ __all__ = ["SegmentList"]
 class SegmentList:
     """The segments of one folder, in order. A file may be missing in between: what it held is then not there."""
 
-    __slots__ = ("_changes", "_changes_synced", "_files", "folder", "segments", "size_bytes")
+    __slots__ = ("_changes", "_changes_synced", "_files", "_on_open", "folder", "segments", "size_bytes")
 
-    def __init__(self, files: IFiles, folder: str, size_bytes: int) -> None:
+    def __init__(self, files: IFiles, folder: str, size_bytes: int, on_open: Callable[[], None] | None = None) -> None:
+        """`on_open` is called before a file is opened."""
         self._files = files
+        self._on_open = on_open
         self.folder = folder
         self.size_bytes = size_bytes
         self.segments: list[Segment] = []
@@ -51,7 +53,7 @@ class SegmentList:
                 raise StoreDamaged(f"{path} has {size} bytes, the settings say {self.size_bytes}")
             if not (name.isascii() and name.isdigit()):
                 raise StoreDamaged(f"{path} does not belong here: its name is not the number of a byte")
-            self.segments.append(Segment(self._files, path, int(name), size))
+            self.segments.append(Segment(self._files, path, int(name), size, self._on_open))
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
@@ -88,7 +90,8 @@ class SegmentList:
         """
         self._sync_folder()
         path = self._path(segment_name(base))
-        segment = Segment(self._files, path, base, self.size_bytes, self._files.create(path, self.size_bytes))
+        self._files.create(path, self.size_bytes).close()
+        segment = Segment(self._files, path, base, self.size_bytes, self._on_open)
         self._changes += 1
         self.segments.append(segment)
         return segment

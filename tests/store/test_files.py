@@ -41,6 +41,17 @@ class DiskFilesTests(SynchronousTestCase):
         self.assertTrue(file.zero_from(11))
         self.assertEqual((bytes(file.view()[9:14]), bytes(file.view()[-3:])), (b"\0a\0\0\0", bytes(3)))
 
+    def test_data_end(self) -> None:
+        """Is found without reading, be it written or stored into the mapping."""
+        file = self.files.create("f", 8 << 20)
+        self.assertEqual(file.data_end(), 0)
+        file.write_at(10, b"abc")
+        self.assertTrue(13 <= file.data_end() <= 65536)
+        file.view()[5 << 20] = 1
+        self.assertTrue(5 << 20 < file.data_end() <= 8 << 20)
+        file.sync()
+        self.assertTrue(5 << 20 < file.data_end() <= 8 << 20)
+
     def test_views_outlive_the_file(self) -> None:
         """A reader that holds a view of a deleted segment goes on reading."""
         file = self.files.create("f", 8192)

@@ -86,3 +86,19 @@ class QueueTableTests(StoreCase):
         self.assertEqual(len(table.dirty()), 2)
         table.release_idle()
         table.release()
+
+    def test_open_files_are_limited(self) -> None:
+        """More queues than descriptors do no harm: who is used opens again."""
+        table = QueueTable(self.files, SMALL, open_max=3)
+        for round_number in range(3):
+            for queue_id in range(10):
+                queue = table.obtain("T", queue_id)
+                assert queue is not None
+                queue.add(round_number, round_number * 1000 + queue_id * 100, 100, queue_id)
+                units = [segment for other in table for segment in other.segments if segment.is_open]
+                self.assertLessEqual(len(units), 3)
+        for queue in table.dirty():
+            queue.sync()
+        after = QueueTable(self.files.crash(), SMALL)
+        after.load(thorough=True)
+        self.assertEqual([queue.end_offset for queue in after], [3] * 10)

@@ -50,6 +50,11 @@ class SegmentTests(SynchronousTestCase):
         self.segment.zero_from(100)
         self.assertEqual((self.segment.view()[200], self.segment.is_dirty), (0, True))
 
+    def test_data_end(self) -> None:
+        """Is the disk's word."""
+        self.segment.write_at(100, b"x")
+        self.assertGreaterEqual(self.segment.data_end(), 101)
+
     def test_release(self) -> None:
         """What rests for a round is given back, what is used or dirty is not; it opens again by itself."""
         self.segment.view()
