@@ -136,24 +136,27 @@ class ConcurrentConsumption:
     def _begin(self, call: _Call) -> None:
         if call.held.dropped:
             return
+        call.begun_ms = self._instance.now_ms()
+        # Open also while the listener is running: it may shut the consumer down, and its messages count all the same.
+        self._open.add(call)
         outcome = self._call(call.messages, call.context)
         if isinstance(outcome, ConsumeStatus):
-            self._finished(call, outcome)
-            return
-        call.begun_ms = self._instance.now_ms()
-        call.waiting = outcome
-        self._open.add(call)
-        outcome.addCallback(self._ended, call)
+            self._close(call, outcome)
+        else:
+            call.waiting = outcome
+            outcome.addCallback(self._ended, call)
 
     def _ended(self, status: ConsumeStatus, call: _Call) -> None:
         """A call that took its time is over; one that was taken back meanwhile is in `_open` no more and counts no more."""
-        if call not in self._open:
-            return
+        if call in self._open:
+            self._close(call, status)
+            self._pump()
+
+    def _close(self, call: _Call, status: ConsumeStatus) -> None:
         self._open.discard(call)
         self._finished(call, status)
-        if not self._open:
+        if self._empty is not None and not self._open:
             self._fire_empty()
-        self._pump()
 
     def _finished(self, call: _Call, status: ConsumeStatus) -> None:
         messages = call.messages

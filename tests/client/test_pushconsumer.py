@@ -231,18 +231,22 @@ class PushConsumerTests(ClientCase):
         self.assertEqual(self.cluster.broker.offsets["cg", TOPIC, 0], 1)
 
     def test_shutdown_from_the_listener(self) -> None:
-        """May be called there; nothing breaks and nothing more is consumed."""
+        """May be called there; nothing breaks, nothing more is consumed, and what was consumed does not come again."""
 
         def last(messages: Any, context: Any) -> None:
             self.listener(messages, context)
             if len(self.bodies) == 1:
                 consumer.shutdown()
 
-        consumer = self.push_consumer(last)
-        self.put(b"1")
-        self.put(b"2")
-        self.tick(1.0, 5)
-        self.assertEqual(self.bodies, [b"1"])
+        for orderly in (False, True):
+            self.bodies.clear()
+            self.cluster.broker.queues.clear()
+            self.cluster.broker.offsets.clear()
+            consumer = self.push_consumer(last, orderly=orderly)
+            self.put(b"1")
+            self.put(b"2")
+            self.tick(1.0, 5)
+            self.assertEqual((self.bodies, self.cluster.broker.offsets["cg", TOPIC, 0]), ([b"1"], 1))
 
     def test_shutdown_with_a_dead_broker(self) -> None:
         """Ends all the same."""
