@@ -7,6 +7,7 @@ rest.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from pymq.interfaces import IFile, IFiles
@@ -14,6 +15,9 @@ from pymq.interfaces import IFile, IFiles
 __all__ = ["Segment", "segment_name"]
 
 _NAME_DIGITS = 20
+
+#: Held for the moment in which one thread decides to sync a file, or another to close it.
+_deciding = threading.Lock()
 
 
 def segment_name(base: int) -> str:
@@ -104,9 +108,14 @@ class Segment:
         The mark is taken back before the disk works, for a write in another thread may set it anew meanwhile.
         """
         if self.is_dirty:
-            self._is_syncing = True
+            with _deciding:
+                self._is_syncing = True
+                file = self._file
+                if file is None:
+                    # Without `on_open`, which may release files that the reactor's thread is writing to.
+                    file = self._file = self._files.open(self.path)
             self.is_written = False
-            self._open().sync()
+            file.sync()
             self._is_syncing = False
 
     def modified_ms(self) -> int:
@@ -114,8 +123,11 @@ class Segment:
         return int(self._files.modified_ms(self.path))
 
     def release(self) -> None:
-        """Give the file back; views of it stay readable."""
-        file, self._file, self._view = self._file, None, None
+        """Give the file back, unless another thread syncs it; views of it stay readable."""
+        with _deciding:
+            if self._is_syncing:
+                return
+            file, self._file, self._view = self._file, None, None
         if file is not None:
             file.close()
 
@@ -129,6 +141,6 @@ class Segment:
 
     def delete(self) -> None:
         """Remove the file; views of it stay readable."""
+        self.is_written = False
         self.release()
-        self.is_written = self._is_syncing = False
         self._files.delete(self.path)

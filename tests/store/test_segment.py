@@ -65,6 +65,26 @@ class SegmentTests(SynchronousTestCase):
         self.assertFalse(self.segment.release_if_idle())
         self.assertEqual(self.segment.view()[0], ord("x"))
 
+    def test_release_while_another_thread_syncs(self) -> None:
+        """Leaves it open, for its descriptor must not be closed under the disk's hands."""
+        segment, seen = self.segment, []
+
+        class Slow(MemoryFiles):
+            def enter(self, operation: str, path: str) -> None:
+                if operation == "sync":
+                    segment.release()
+                    seen.append(segment.is_open)
+                super().enter(operation, path)
+
+        files = Slow()
+        files.create(self.path, 4096)
+        segment._files = files
+        segment.write_at(0, b"x")
+        segment.sync()
+        self.assertEqual(seen, [True])
+        segment.release()
+        self.assertFalse(segment.is_open)
+
     def test_delete(self) -> None:
         """The file goes, a view stays."""
         self.segment.write_at(0, b"x")
