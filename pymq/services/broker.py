@@ -87,6 +87,7 @@ class BrokerController(Service):
         self._say = say
         self._warnings = warnings
         self._sequence: PartSequence | None = None
+        self._namesrv_lines: list[str] = []
         self.namesrv_port = 0
         self.port = 0
         self.when_ready: Deferred[None] = Deferred()
@@ -101,10 +102,13 @@ class BrokerController(Service):
         self._client = RemotingClient(clock=self._reactor, connect=connect_by(self._reactor))
         self._sequence = PartSequence(
             [
-                Step("the store", start=self._open_store, stop=self._close_store),
+                # What may be refused and takes until a later turn to give back comes before the store, which thus closes
+                # cleanly even when the process ends right after the failed start.
                 Step("the name server inside", start=self._start_namesrv, stop=self._stop_namesrv),
+                Step("the store", start=self._open_store, stop=self._close_store),
                 Step("the ports", start=self._take_ports, stop=self._close_ports),
                 Step("the tables", start=self._build_parts, stop=self._save),
+                Step("the name server's line", start=self._announce_namesrv),
                 self._flush_thread,
                 Step("the flusher", start=lambda: self._flusher.start(), stop=lambda: self._flusher.stop()),
                 Step("serving", stop=self._close_ports),
@@ -165,9 +169,14 @@ class BrokerController(Service):
             config_store_path=f"{root}/{NAMESRV_FOLDER}/namesrv.properties",
         )
         documents = MemoryDocuments() if self._store_config.store_type == MEMORY_STORE else None
-        self._namesrv = NamesrvController(config, reactor=self._reactor, documents=documents, say=self._say)
+        self._namesrv = NamesrvController(config, reactor=self._reactor, documents=documents, say=self._namesrv_lines.append)
         self._namesrv.startService()
         self.namesrv_port = self._namesrv.port
+
+    def _announce_namesrv(self) -> None:
+        """Only now: who waits for a line with "boot success" must not be told of a start that fails."""
+        for line in self._namesrv_lines:
+            self._say(line)
 
     def _stop_namesrv(self) -> Any:
         return self._namesrv.stopService() if self.namesrv_port else None

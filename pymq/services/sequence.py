@@ -73,7 +73,6 @@ class Sequence:
                 self._start_over = Deferred()
                 return Deferred.fromCoroutine(self._start_rest(part, outcome, results, remaining))
             if isinstance(results[0], Failure):
-                self._say_failed(part, results[0])
                 self.stop()
                 results[0].raiseException()
             self._started.append(part)

@@ -12,16 +12,25 @@ from pymq.broker.config import BrokerConfig, check_role
 from pymq.settings import describe_settings, lines_of, read_settings, unknown_keys
 from pymq.store.config import MessageStoreConfig
 from pymq.tap.options import ServerOptions
+from pymq.tap.starting import PlainStart
 
 
 class Options(ServerOptions):
     """The flags of Apache's mqbroker, and every key of broker.conf as a `key=value` word."""
 
-    synopsis = "pymq-broker [-c broker.conf] [-n HOST:PORT;...] [--advertise ADDRESS] [-p] [-m] [key=value ...]"
+    program = "pymq-broker"
+    synopsis = "[-c broker.conf] [-n HOST:PORT;...] [--advertise ADDRESS] [-p] [-m] [key=value ...]"
     longdesc = (
         "Runs a RocketMQ broker. Without a name server address a name server runs inside, on port 9876. "
         "The environment variable NAMESRV_ADDR, the file given with -c, the flags and the key=value words set the same settings, "
-        "each stronger than the one before it.\n\nThe settings, with their defaults:\n\n"
+        "each stronger than the one before it."
+    )
+    examples = (
+        "twistd -n pymq-broker                                  with a name server inside, messages in ~/store",
+        "twistd -n pymq-broker -c broker.conf -n 10.0.0.1:9876  as Apache's mqbroker: registers with that name server",
+        "twistd -n pymq-broker --advertise 203.0.113.7          behind NAT: clients are told this address",
+        "twistd -n pymq-broker storeType=memory listenPort=0    for a test: nothing on disk, a free port",
+        "pymq-broker flushDiskType=SYNC_FLUSH                   without twistd; an answer means: on the disk",
     )
     optParameters = [
         ["namesrvAddr", "n", None, "the name servers to register with, host:port;host:port"],
@@ -32,9 +41,8 @@ class Options(ServerOptions):
     broker_config: BrokerConfig
     store_config: MessageStoreConfig
 
-    def getUsage(self, width: int | None = None) -> str:
-        """The flags, and a page of settings that `optparse`-like wrapping would spoil."""
-        return f"{super().getUsage(width)}\n{describe_settings(BrokerConfig)}\n{describe_settings(MessageStoreConfig)}\n"
+    def settings_page(self) -> str:
+        return f"{describe_settings(BrokerConfig)}\n{describe_settings(MessageStoreConfig)}"
 
     def interpret(self, properties: Mapping[str, str]) -> None:
         """Make both configurations. Raises ConfigError."""
@@ -53,4 +61,7 @@ def makeService(options: Options) -> IService:
 
     from pymq.services.broker import BrokerController
 
-    return BrokerController(options.broker_config, options.store_config, reactor=reactor, warnings=options.warnings)
+    controller = BrokerController(options.broker_config, options.store_config, reactor=reactor, warnings=options.warnings)
+    # A step of the start that failed in a later turn is in the log; a process without a broker is of no use.
+    controller.when_ready.addErrback(lambda _: reactor.stop())
+    return PlainStart(controller)

@@ -12,7 +12,6 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner, textFileLogObserver
-from twisted.python import usage
 
 from pymq.tap.options import ServerOptions
 
@@ -32,30 +31,27 @@ def namesrv() -> None:
 
 
 def run(options: ServerOptions, make_service: Callable[[Any], IService], arguments: Sequence[str]) -> None:
-    """Parse, start, and serve until a signal comes; leaves through SystemExit when the start fails."""
-    try:
-        options.parseOptions(list(arguments))
-    except usage.UsageError as error:
-        raise SystemExit(f"{error}\nTry --help.") from error
+    """Parse, start, and serve until a signal comes. Raises CannotStart, and what is no fault of the user as it is."""
+    options.parseOptions(list(arguments))
     begin_logging()
     service = make_service(options)
     from twisted.internet import reactor
 
-    failures: list[str] = []
+    failures: list[BaseException] = []
 
     def start() -> None:
+        # Also after a start that failed: what was begun is then being undone, and is waited for.
+        reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
         try:
             service.startService()
         except BaseException as error:
-            failures.append(str(error) or type(error).__name__)
+            failures.append(error)
             reactor.stop()
-        else:
-            reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
 
     reactor.callWhenRunning(start)
     reactor.run()
     if failures:
-        raise SystemExit(failures[0])
+        raise failures[0]
 
 
 def begin_logging() -> None:

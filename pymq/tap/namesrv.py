@@ -10,19 +10,28 @@ from twisted.application.service import IService
 from pymq.namesrv.config import NamesrvConfig
 from pymq.settings import describe_settings, lines_of, read_settings, unknown_keys
 from pymq.tap.options import ServerOptions
+from pymq.tap.starting import PlainStart
 
 
 class Options(ServerOptions):
     """The flags of Apache's mqnamesrv, and every key of its configuration file as a `key=value` word."""
 
-    synopsis = "pymq-namesrv [-c namesrv.conf] [-p] [-m] [key=value ...]"
-    longdesc = "Runs a RocketMQ name server.\n\nThe settings, with their defaults:\n\n"
+    program = "pymq-namesrv"
+    synopsis = "[-c namesrv.conf] [-p] [-m] [key=value ...]"
+    longdesc = "Runs a RocketMQ name server, for brokers of PyMQ and of Apache alike."
+    examples = (
+        "twistd -n pymq-namesrv                  on port 9876",
+        "twistd -n pymq-namesrv -c namesrv.conf  as Apache's mqnamesrv",
+        "pymq-namesrv listenPort=0               without twistd, on a free port, which the first line names",
+    )
+    optParameters = [
+        ["namesrvAddr", "n", None, "taken, as Apache's does, and of no effect"],
+    ]
 
     config: NamesrvConfig
 
-    def getUsage(self, width: int | None = None) -> str:
-        """The flags, and the page of settings."""
-        return f"{super().getUsage(width)}\n{describe_settings(NamesrvConfig)}\n"
+    def settings_page(self) -> str:
+        return describe_settings(NamesrvConfig)
 
     def interpret(self, properties: Mapping[str, str]) -> None:
         """Make the configuration. Raises ConfigError."""
@@ -39,4 +48,4 @@ def makeService(options: Options) -> IService:
 
     from pymq.services.namesrv import NamesrvController
 
-    return NamesrvController(options.config, reactor=reactor, warnings=options.warnings)
+    return PlainStart(NamesrvController(options.config, reactor=reactor, warnings=options.warnings))

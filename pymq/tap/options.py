@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.python import usage
 
 from pymq.errors import ConfigError
 from pymq.settings import parse_properties, parse_words
+from pymq.tap.starting import CannotStart
 
 NAMESRV_ADDR_VARIABLE = "NAMESRV_ADDR"
 
@@ -31,6 +32,12 @@ class ServerOptions(usage.Options):
     ]
     #: The flags that stand for a setting: option name -> key.
     flag_keys: Mapping[str, str] = {}
+    #: The console script, and the word of twistd.
+    program = ""
+    #: The arguments, for the usage line.
+    synopsis = ""
+    #: What `--help` ends with: examples, and the settings with their defaults.
+    examples: Sequence[str] = ()
 
     def __init__(self, environ: Mapping[str, str] = os.environ, write: Callable[[str], Any] | None = None) -> None:
         self._environ = environ
@@ -40,10 +47,33 @@ class ServerOptions(usage.Options):
         super().__init__()
 
     def getSynopsis(self) -> str:
-        return super().getSynopsis() + " [key=value ...]"
+        """twistd puts its own words and ours before the synopsis of a plugin."""
+        return f"Usage: {self.program} {self.synopsis}" if self.parent is None else super().getSynopsis()
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The flags, examples, and a page of settings that is not to be wrapped."""
+        examples = "\n".join(f"  {example}" for example in self.examples)
+        settings = f"The settings, with their defaults:\n\n{self.settings_page()}\n"
+        return f"{super().getUsage(width)}\nExamples:\n\n{examples}\n\n{settings}"
+
+    def opt_help(self) -> None:
+        """Display this help and exit."""
+        super().opt_help()
+
+    opt_h = opt_help
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse and check a command line. Raises CannotStart; twistd would put the reason below a page of usage."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise CannotStart(f"{error} (see --help)") from None
 
     def parseArgs(self, *words: str) -> None:
         """Words after the flags are settings: `key=value`."""
+        for word in words:
+            if word.startswith("-"):
+                raise usage.UsageError(f"{word} must stand before the key=value words")
         self._words = words
 
     def postOptions(self) -> None:
@@ -71,6 +101,10 @@ class ServerOptions(usage.Options):
     def interpret(self, properties: Mapping[str, str]) -> None:
         """Make the configuration. Raises ConfigError."""
         raise TypeError(f"{type(self).__name__} must say how its settings are read")
+
+    def settings_page(self) -> str:
+        """Every setting with its default and its meaning, for `--help`."""
+        raise TypeError(f"{type(self).__name__} must say which settings it has")
 
     def settings_text(self, important_only: bool) -> str:
         """The settings as `key=value` lines."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from typing import Any
 
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.services.announce import say_line
@@ -20,10 +23,19 @@ class SayTests(SynchronousTestCase):
         say_line("The broker boot success.")
         self.assertEqual(stream.getvalue(), "The broker boot success.\n")
 
+    def test_a_daemon_logs_the_line(self) -> None:
+        """It has no standard output, or the null device in its place."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        with open(os.devnull, "w") as null:
+            for stream in (None, null):
+                self.patch(sys, "__stdout__", stream)
+                say_line("The broker boot success.")
+        self.assertEqual([event["text"] for event in events], ["The broker boot success."] * 2)
+
     def test_nobody_to_tell(self) -> None:
-        """A daemon has no standard output; a closed one is no reason to fail."""
-        self.patch(sys, "__stdout__", None)
-        say_line("x")
+        """A closed stream is no reason to fail."""
         closed = io.StringIO()
         closed.close()
         self.patch(sys, "__stdout__", closed)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,23 +15,28 @@ from pymq.broker.config import BrokerConfig
 from pymq.services.broker import BrokerController
 from pymq.services.listening import CannotListen
 from pymq.store.config import MessageStoreConfig
+from pymq.store.files import DiskFiles
 
 START_S = 1_700_000_000
 
 
 class Reactor(MemoryReactorClock):
-    """A reactor in memory; `taken` are ports that cannot be listened on."""
+    """A reactor in memory; `taken` are ports that cannot be listened on. When slow, no port ever ends to listen."""
 
     def __init__(self) -> None:
         super().__init__()
         self.taken: set[int] = set()
         self.advance(START_S)
+        self.is_slow = False
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
         """Listen, unless the port is taken."""
         if port in self.taken:
             raise CannotListenError(interface, port, OSError(98, "Address already in use"))
-        return super().listenTCP(port, factory, backlog=backlog, interface=interface)
+        listening = super().listenTCP(port, factory, backlog=backlog, interface=interface)
+        if self.is_slow:
+            listening.stopListening = Deferred
+        return listening
 
 
 class NoThread:
@@ -99,6 +105,22 @@ class BrokerControllerTests(SynchronousTestCase):
         self.assertIn("10909", str(error))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.flushLoggedErrors()
+
+    def test_a_start_that_is_refused_leaves_the_store_as_after_a_stop(self) -> None:
+        """Although twistd ends the process at once: no `abort`, no lock, and no line that says that anything was booted."""
+        self.reactor.taken, self.reactor.is_slow = {10911}, True
+        folder = Path(self.mktemp()).absolute()
+        controller = BrokerController(
+            self.config,
+            MessageStoreConfig(store_path_root_dir=str(folder)),
+            reactor=self.reactor,
+            flush_thread=NoThread(),  # type: ignore[arg-type]
+            say=self.said.append,
+        )
+        self.assertRaises(CannotListen, controller.startService)
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["checkpoint", "lock"])
+        DiskFiles(str(folder)).lock("lock")()
+        self.assertEqual(self.said, [])
 
     def test_a_stop_leaves_nothing_behind(self) -> None:
         """No delayed call, no thread; twice is harmless."""

@@ -6,6 +6,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.tap.broker import Options
+from pymq.tap.starting import CannotStart
 
 
 class BrokerOptionsTests(SynchronousTestCase):
@@ -19,7 +20,7 @@ class BrokerOptionsTests(SynchronousTestCase):
 
     def refused(self, *arguments: str) -> str:
         """The sentence with which a command line is refused."""
-        return str(self.assertRaises(usage.UsageError, self.parse, *arguments))
+        return str(self.assertRaises(CannotStart, self.parse, *arguments))
 
     def test_advertise_is_broker_ip1(self) -> None:
         """The address that clients are told."""
@@ -50,5 +51,20 @@ class BrokerOptionsTests(SynchronousTestCase):
     def test_help_teaches(self) -> None:
         """It lists every setting with its default."""
         text = Options(environ={}).getUsage()
-        for words in ("autoCreateTopicEnable=true", "storePathRootDir=", "--advertise", "key=value"):
+        for words in ("autoCreateTopicEnable=true", "storePathRootDir=", "--advertise", "key=value", "twistd -n pymq-broker -c"):
             self.assertIn(words, text)
+
+    def test_the_usage_names_the_program_once(self) -> None:
+        """As a console script, and as a word of twistd."""
+
+        class Parent(usage.Options):
+            subCommand = "pymq-broker"
+
+            def getSynopsis(self) -> str:
+                return "Usage: twistd [options]"
+
+        options = Options(environ={})
+        self.assertTrue(options.getSynopsis().startswith("Usage: pymq-broker [-c broker.conf]"))
+        options.parent = Parent()
+        self.assertTrue(options.getSynopsis().startswith("Usage: twistd [options] pymq-broker [-c broker.conf]"))
+        self.assertEqual(options.getSynopsis().count("key=value"), 1)

@@ -22,6 +22,12 @@ class NamesrvOptionsTests(SynchronousTestCase):
         options.parseOptions([])
         self.assertEqual(options.warnings, [])
 
+    def test_apaches_letters(self) -> None:
+        """Its scripts give -n to a name server too, where it says nothing."""
+        options = Options(environ={})
+        options.parseOptions(["-n", "a:1", "listenPort=7"])
+        self.assertEqual((options.config.listen_port, options.warnings), (7, []))
+
     def test_help_teaches(self) -> None:
         """It lists the settings."""
         self.assertIn("kvConfigPath=", Options(environ={}).getUsage())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.errors import ConfigError
 from pymq.tap.broker import Options
 from pymq.tap.options import read_properties
+from pymq.tap.starting import CannotStart
 
 
 class SourceTests(SynchronousTestCase):
@@ -38,13 +38,22 @@ class SourceTests(SynchronousTestCase):
 
     def test_a_file_that_cannot_be_read_stops_the_start(self) -> None:
         """With its name."""
-        error = self.assertRaises(usage.UsageError, self.parse, "-c", "/does/not/exist.conf")
+        error = self.assertRaises(CannotStart, self.parse, "-c", "/does/not/exist.conf")
         self.assertIn("configFile=/does/not/exist.conf", str(error))
         self.assertRaises(ConfigError, read_properties, "/does/not/exist.conf")
 
     def test_a_word_that_is_no_pair_stops_the_start(self) -> None:
         """It would have no effect otherwise, and nobody would know."""
-        self.assertRaises(usage.UsageError, self.parse, "start")
+        self.assertRaises(CannotStart, self.parse, "start")
+
+    def test_a_flag_behind_the_words_stops_the_start(self) -> None:
+        """With what to do."""
+        self.assertIn("-n must stand before", str(self.assertRaises(CannotStart, self.parse, "listenPort=1", "-n", "a:1")))
+
+    def test_an_unknown_flag_stops_the_start(self) -> None:
+        """In one line, also under twistd, which puts a page before what is a UsageError."""
+        error = self.assertRaises(CannotStart, self.parse, "--nope")
+        self.assertEqual(error.code, "option --nope not recognized (see --help)")
 
     def test_printing_ends_with_status_zero(self) -> None:
         """-p prints all settings, -m the important ones."""
