@@ -46,6 +46,7 @@ class BrokerConfig:
     msg_trace_topic_name: str = setting("RMQ_SYS_TRACE_TOPIC", "its name")
     trace_on: bool = setting(True, "what TRACE_ON says in the answers to sends", live=True)
     region_id: str = setting("DefaultRegion", "what MSG_REGION says in the answers to sends")
+    store_reply_message_enable: bool = setting(True, "store replies (request-reply) beside passing them on", live=True)
     reject_transaction_message: bool = setting(False, "refuse transactional messages", live=True)
     start_accept_send_request_time_stamp: int = setting(0, "refuse sends before this time, ms since the epoch", least=0)
     long_polling_enable: bool = setting(True, "a pull that finds nothing is held", live=True)

@@ -21,11 +21,13 @@ from pymq.broker.processors.consumestats import ConsumeStatsProcessor
 from pymq.broker.processors.groups import GroupAdminProcessor
 from pymq.broker.processors.heartbeat import ClientManageProcessor
 from pymq.broker.processors.livesettings import LiveSettings
+from pymq.broker.processors.offsetcontrol import OffsetControlProcessor
 from pymq.broker.processors.offsets import QueueOffsetProcessor
 from pymq.broker.processors.pull import PullMessageProcessor
 from pymq.broker.processors.pulllane import PullLane
 from pymq.broker.processors.query import QueryMessageProcessor
 from pymq.broker.processors.queuelocks import QueueLockProcessor
+from pymq.broker.processors.reply import ReplyMessageProcessor
 from pymq.broker.processors.runtimeinfo import RuntimeInfo
 from pymq.broker.processors.send import SendMessageProcessor
 from pymq.broker.processors.sendlane import SendLane
@@ -53,7 +55,9 @@ PROCESSORS = (
     ConsumerManageProcessor,
     QueueLockProcessor,
     QueueOffsetProcessor,
+    ReplyMessageProcessor,
     ClientCallProcessor,
+    OffsetControlProcessor,
     TopicAdminProcessor,
     GroupAdminProcessor,
     ConsumeStatsProcessor,

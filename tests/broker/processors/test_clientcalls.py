@@ -7,25 +7,28 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pymq.broker.clients import ClientChannelInfo
-from pymq.broker.consumers import ConsumerManager
 from pymq.broker.processors.clientcalls import CLIENT_CALL_TIMEOUT_S, ClientCallProcessor
 from pymq.errors import RequestError, RequestTimeout, TooManyRequests
 from pymq.interfaces import IRequestProcessor
+from pymq.message.ids import offset_message_id
+from pymq.message.record import decode_record
 from pymq.testing.channels import FakeChannel
 from pymq.wire.codes import RequestCode
 from pymq.wire.command import RemotingCommand, SerializeType
-from tests.broker.fixtures import started_clock, subscribe
+from tests.broker.fixtures import draft, subscribe
+from tests.broker.processors.parts import STORE_HOST, Parts
 
 FIELDS = {"consumerGroup": "g", "clientId": "c", "jstackEnable": "false"}
 
 
 class ClientCallProcessorTests(SynchronousTestCase):
-    """Code 307."""
+    """Codes 307 and 309."""
 
     def setUp(self) -> None:
         """One consumer, on `client`; a tool asks."""
-        self.consumers = ConsumerManager(clock=started_clock(), on_members_changed=lambda group, channels: None)
-        self.processor = ClientCallProcessor(consumers=self.consumers)
+        parts = Parts()
+        self.store, self.consumers = parts.store, parts.consumers
+        self.processor = ClientCallProcessor(config=parts.config, store=parts.store, consumers=parts.consumers)
         self.client = FakeChannel()
         self.register(409)
         self.request = RemotingCommand(
@@ -42,9 +45,9 @@ class ClientCallProcessorTests(SynchronousTestCase):
         return self.processor.process(FakeChannel(), self.request)
 
     def test_it_is_a_processor(self) -> None:
-        """Of one code."""
+        """Of two codes."""
         verifyObject(IRequestProcessor, self.processor)
-        self.assertEqual(self.processor.codes, {307})
+        self.assertEqual(self.processor.codes, {307, 309})
 
     def test_question_and_answer_are_passed_on_word_for_word(self) -> None:
         """Fields and body to the consumer; code, remark, fields and body back, under the tool's opaque and kind of header."""
@@ -96,3 +99,33 @@ class ClientCallProcessorTests(SynchronousTestCase):
         asked.cancel()
         self.assertEqual(self.client.waiting, [])
         self.failureResultOf(asked, CancelledError)
+
+    def consume_directly(self, msg_id: str | None) -> None:
+        """The next question is 309."""
+        fields = {"consumerGroup": "g", "clientId": "c", **({"msgId": msg_id} if msg_id else {})}
+        self.request = RemotingCommand(code=RequestCode.CONSUME_MESSAGE_DIRECTLY, opaque=78, ext_fields=fields)
+
+    def test_message_to_be_consumed_goes_along(self) -> None:
+        """As it is stored, and with the name of the broker."""
+        (result,) = self.store.put([draft(body=b"look at me")])
+        self.consume_directly(offset_message_id(STORE_HOST, result.log_offset))
+        self.client.answers[309] = lambda request: request.reply(0, None, body=b'{"consumeResult":"CR_SUCCESS"}')
+        answer = self.successResultOf(self.ask())
+        ((passed_on, timeout_s),) = self.client.requests
+        self.assertEqual(passed_on.ext_fields, {**(self.request.ext_fields or {}), "brokerName": "broker-a"})
+        self.assertEqual((decode_record(passed_on.body).body, timeout_s), (b"look at me", CLIENT_CALL_TIMEOUT_S))
+        self.assertEqual((answer.code, answer.opaque, answer.body), (0, 78, b'{"consumeResult":"CR_SUCCESS"}'))
+
+    def test_message_that_is_not_there(self) -> None:
+        """No id, no hex, no such place: the consumer is not asked."""
+        for msg_id in (None, "xyz", offset_message_id(STORE_HOST, 4711), offset_message_id(STORE_HOST, -1)):
+            self.consume_directly(msg_id)
+            self.assertEqual(self.assertRaises(RequestError, self.ask).code, 1)
+        self.assertEqual(self.client.requests, [])
+
+    def test_message_for_nobody(self) -> None:
+        """Without a client id nobody is meant."""
+        (result,) = self.store.put([draft()])
+        fields = {"consumerGroup": "g", "msgId": offset_message_id(STORE_HOST, result.log_offset)}
+        self.request = RemotingCommand(code=309, ext_fields=fields)
+        self.assertIn("<g> <> not online", self.assertRaises(RequestError, self.ask).remark)
