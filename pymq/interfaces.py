@@ -123,6 +123,12 @@ class IMessageStore(Interface):
         `tag_filter` is None for every message or a frozenset of 32-bit tag hashes.
         """
 
+    def units(topic, queue_id, queue_offset, count_max):
+        """Up to `count_max` units of a queue from an offset on, as a list of (log offset, record size, tags code).
+
+        Fewer than there are when a file ends between them; none outside the queue.
+        """
+
     def read_at(log_offset):
         """The whole record at a log offset as a memoryview, or None when no record begins there."""
 

@@ -111,6 +111,7 @@ class BrokerController(Service):
                 Step("the name server's line", start=self._announce_namesrv),
                 self._flush_thread,
                 Step("the flusher", start=lambda: self._flusher.start(), stop=lambda: self._flusher.stop()),
+                Step("delayed delivery", start=lambda: self._parts.delivery.start(), stop=lambda: self._parts.delivery.stop()),
                 Step("serving", stop=self._close_ports),
                 Step("requests of our own", stop=self._client.close),
                 *self._periodic_work(),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pymq.broker.clients import ProducerManager
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.delayoffsets import DelayOffsetManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import PullRequestHoldService
 from pymq.broker.housekeeping import ClientHousekeepingService
@@ -30,6 +31,7 @@ from pymq.broker.processors.queuelocks import QueueLockProcessor
 from pymq.broker.processors.reply import ReplyMessageProcessor
 from pymq.broker.processors.runtimeinfo import RuntimeInfo
 from pymq.broker.processors.send import SendMessageProcessor
+from pymq.broker.processors.sendback import SendBackProcessor
 from pymq.broker.processors.sendlane import SendLane
 from pymq.broker.processors.topics import TopicAdminProcessor
 from pymq.broker.queuelocks import RebalanceLockManager
@@ -39,6 +41,7 @@ from pymq.interfaces import IClock, IDocuments, IMessageStore
 from pymq.message.ids import encode_host
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.remoting.protocol import Lane
+from pymq.services.delivery import DelayedDelivery
 from pymq.services.flusher import Flusher
 from pymq.store.config import MessageStoreConfig
 from pymq.wire.codes import RequestCode
@@ -50,6 +53,7 @@ Ports = tuple[T, T]
 #: Every processor but that of the pulls, which the VIP port does not serve.
 PROCESSORS = (
     SendMessageProcessor,
+    SendBackProcessor,
     QueryMessageProcessor,
     ClientManageProcessor,
     ConsumerManageProcessor,
@@ -81,6 +85,7 @@ class BrokerParts:
         self.topics = TopicConfigManager(config, documents, clock=clock)
         self.groups = SubscriptionGroupManager(config, documents, clock=clock)
         self.offsets = ConsumerOffsetManager(documents)
+        self.delay_offsets = DelayOffsetManager(documents)
         self.producers = ProducerManager(clock=clock, expired_ms=config.channel_expired_timeout)
         self.consumers = ConsumerManager(
             clock=clock, on_members_changed=ConsumerIdsNotifier(config=config), expired_ms=config.channel_expired_timeout
@@ -89,6 +94,9 @@ class BrokerParts:
         self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=clock, store=store)
         store.watch(self.holds)
+        self.delivery = DelayedDelivery(
+            store, store_config, self.delay_offsets, flusher=flusher, stats=self.stats, clock=clock
+        )
         self.housekeeping = ClientHousekeepingService(producers=self.producers, consumers=self.consumers, locks=self.locks)
         self._own: dict[str, Any] = {
             "config": config,
@@ -100,6 +108,7 @@ class BrokerParts:
             "topics": self.topics,
             "groups": self.groups,
             "offsets": self.offsets,
+            "delay_offsets": self.delay_offsets,
             "producers": self.producers,
             "consumers": self.consumers,
             "locks": self.locks,
@@ -125,6 +134,7 @@ class BrokerParts:
         self.topics.load()
         self.groups.load()
         self.offsets.load()
+        self.delay_offsets.load()
 
     def serve(self, tables: Ports[ProcessorTable], lanes: Ports[dict[bytes, Lane]]) -> None:
         """Fill the tables and lanes of the main port and of the VIP port; the latter serves no pulls (remoting.md 2.4)."""

@@ -140,6 +140,15 @@ class MemoryMessageStore:
                 result.size_bytes += len(unit.record)
         return result
 
+    def units(self, topic: str, queue_id: int, queue_offset: int, count_max: int) -> list[tuple[int, int, int]]:
+        """Units of a queue from an offset on; see IMessageStore. Raises StoreClosed."""
+        self._check_open()
+        units = self._queues.get((topic, queue_id), [])
+        if not 0 <= queue_offset < len(units):
+            return []
+        found = units[queue_offset : queue_offset + count_max]
+        return [(unit.log_offset, len(unit.record), unit.tags_code) for unit in found]
+
     def read_at(self, log_offset: int) -> memoryview | None:
         """The whole record at a log offset, or None when no record begins there."""
         self._check_open()

@@ -183,6 +183,11 @@ class FileMessageStore:
             raise StoreClosed("the store is not open")
         return self._reader.get(topic, queue_id, queue_offset, count_max, tag_filter)
 
+    def units(self, topic: str, queue_id: int, queue_offset: int, count_max: int) -> list[tuple[int, int, int]]:
+        """Units of a queue from an offset on; see IMessageStore. Raises StoreClosed."""
+        self._check_open()
+        return self._reader.units(topic, queue_id, queue_offset, count_max)
+
     def read_at(self, log_offset: int) -> memoryview | None:
         """The whole record at a log offset, or None when no record begins there."""
         self._check_open()

@@ -265,6 +265,23 @@ class GetContract(StoreContract):
         self.put_numbered(store, 50)
         self.assertEqual(bytes(record), before)
 
+    def test_units(self: Any) -> None:
+        """Place, size and tags code of messages, without reading them; no more than asked for, nothing outside the queue."""
+        store = self.make_store()
+        puts = [self.put_one(store, TOPIC, b"x" * size, tags=tag) for size, tag in ((1, "TagA"), (20, None), (300, "TagB"))]
+        codes = (java_hash("TagA"), 0, java_hash("TagB"))
+        wanted = [(put.log_offset, put.size, code) for put, code in zip(puts, codes)]
+        self.assertEqual(store.units(TOPIC, 0, 0, 2), wanted[:2])
+        self.assertEqual(store.units(TOPIC, 0, 1, 100), wanted[1:])
+        for topic, queue_id, offset in ((TOPIC, 0, 3), (TOPIC, 0, -1), (TOPIC, 1, 0), ("nothing", 0, 0)):
+            self.assertEqual(store.units(topic, queue_id, offset, 9), [])
+
+    def test_units_of_delayed_messages(self: Any) -> None:
+        """Hold the time at which they are due instead of a tag."""
+        store = self.make_store()
+        self.put_one(store, "SCHEDULE_TOPIC_XXXX", queue_id=1, tags="TagA", more={"DELAY": "2"})
+        self.assertEqual([code for _, _, code in store.units("SCHEDULE_TOPIC_XXXX", 1, 0, 1)], [NOW_MS + 5000])
+
     def test_read_at_is_strict(self: Any) -> None:
         """Only where a record begins."""
         store = self.make_store()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.delayoffsets import DelayOffsetManager
 from pymq.broker.stats import BrokerStatsManager
 from pymq.interfaces import IMessageStore
 from pymq.wire.command import PROTOCOL_VERSION
@@ -72,11 +73,18 @@ class RuntimeInfo:
     """Gathers the table of code 28. `commit_log_path` names the log's folder in one of its keys."""
 
     def __init__(
-        self, *, config: BrokerConfig, store: IMessageStore, stats: BrokerStatsManager, commit_log_path: str = ""
+        self,
+        *,
+        config: BrokerConfig,
+        store: IMessageStore,
+        stats: BrokerStatsManager,
+        delay_offsets: DelayOffsetManager,
+        commit_log_path: str = "",
     ) -> None:
         self._config = config
         self._store = store
         self._stats = stats
+        self._delay_offsets = delay_offsets
         self._commit_log_path = commit_log_path
 
     def table(self) -> dict[str, str]:
@@ -90,6 +98,7 @@ class RuntimeInfo:
             **pool_table(),
             **store,
             **self._stats.runtime_table(),
+            **self._delay_offsets.runtime_table(self._store),
         }
         if self._commit_log_path:
             table[f"commitLogDiskRatio_{self._commit_log_path}"] = store["commitLogDiskRatio"]

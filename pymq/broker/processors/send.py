@@ -15,10 +15,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.delays import redirected
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.processors.admission import Admission, SendHeader
 from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
 from pymq.broker.processors.storesettings import StoreSettings
+from pymq.broker.retries import make_dead_letter_topic, retries_max
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.errors import DecodeError, RequestError, StoreClosed, StoreError
@@ -32,6 +34,7 @@ from pymq.message.properties import (
     DELAY,
     PROPERTIES_BYTES_MAX,
     TRAN_MSG,
+    WAIT,
     joined,
     property_of,
     waits_for_store,
@@ -55,8 +58,6 @@ PUT_ANSWERS: dict[PutStatus, ResponseCode] = {
     PutStatus.PROPERTIES_SIZE_EXCEEDED: ResponseCode.MESSAGE_ILLEGAL,
 }
 
-#: From this version of the client on its `maxReconsumeTimes` counts (V3_4_9, remoting.md 1.6).
-_OWN_RETRIES_VERSION = 121
 _TRUE = "true"
 
 
@@ -150,6 +151,7 @@ class SendMessageProcessor:
         self._config = config
         self._store_config = store_config
         self._store = store
+        self._topics = topics
         self._groups = groups
         self._stats = stats
         self._flusher = flusher
@@ -159,6 +161,7 @@ class SendMessageProcessor:
         self._admission = Admission(config, topics, clock)
         self._answers = SendAnswers(config, store_host)
         self._cluster_item = cluster_item(config.broker_cluster_name)
+        self._delay_level_max = len(store_config.delay_levels_ms)
 
     def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
         """Store one message or one batch. Refusals are answers too, for clients want the send fields in them."""
@@ -175,14 +178,14 @@ class SendMessageProcessor:
             header = SendMessageRequestHeaderV2.from_fields(request.ext_fields)
         topic = self._admission.admit(header)
         queue_id = header.queue_id if header.queue_id >= 0 else self._choose_queue(max(1, topic.write_queue_nums))
-        self._check_retry(request, header)
+        place = self._place(request, header, queue_id)
         if header.batch:
             drafts, waits = self._batch(channel, request, header, queue_id)
         else:
-            drafts, waits = self._single(channel, request, header, queue_id)
+            drafts, waits = self._single(channel, request, header, *place)
         results = self._put(drafts)
         code = check_stored(results)
-        self._stats.put(header.topic, len(results), sum([result.size for result in results]), 1)
+        self._stats.put(drafts[0].topic, len(results), sum([result.size for result in results]), 1)
         if not (waits and self._flusher.sync):
             return self._answers.stored(request, code, queue_id, results)
         return self._when_durable(request, queue_id, results)
@@ -210,26 +213,27 @@ class SendMessageProcessor:
         self._stats.store.put_failed_times += sum(not result.size for result in results)
         return results
 
-    def _check_retry(self, request: RemotingCommand, header: SendHeader) -> None:
-        """A consumer that could not send a message back sends it to its retry topic; too often, and it is a dead letter."""
+    def _place(self, request: RemotingCommand, header: SendHeader, queue_id: int) -> tuple[str, int]:
+        """Topic and queue for a message: those asked for, or the dead letters for one that was retried too often.
+
+        Consumers send to their retry topic what they could not send back, and orderly ones what is to be a dead letter.
+        """
         if not names.is_retry_topic(header.topic):
-            return
+            return header.topic, queue_id
         if header.batch:
             raise RequestError(ResponseCode.MESSAGE_ILLEGAL, f"a batch cannot go to a retry topic, such as {header.topic}")
         group_name = header.topic[len(names.RETRY_PREFIX) :]
         group = self._groups.find(group_name)
         if group is None:
             raise RequestError(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, f"subscription group [{group_name}] does not exist")
-        retries_max = group.retry_max_times
-        if request.version >= _OWN_RETRIES_VERSION and header.max_reconsume_times is not None:
-            retries_max = header.max_reconsume_times
-        if (header.reconsume_times or 0) >= retries_max:
-            raise _not_served("a message that was retried too often, which belongs into a dead letter topic")
+        if (header.reconsume_times or 0) < retries_max(group, request.version, header.max_reconsume_times):
+            return header.topic, queue_id
+        return make_dead_letter_topic(self._topics, group_name), 0
 
     # Records
 
     def _single(
-        self, channel: IChannel, request: RemotingCommand, header: SendHeader, queue_id: int
+        self, channel: IChannel, request: RemotingCommand, header: SendHeader, topic: str, queue_id: int
     ) -> tuple[list[RecordDraft], bool]:
         text, tags, keys, waits, transaction, delay = read_send_properties(header.properties or "", self._cluster_item)
         if transaction.lower() == _TRUE or header.sys_flag & TRANSACTION_MASK:
@@ -237,12 +241,12 @@ class SendMessageProcessor:
                 remark = f"the broker [{self._config.broker_name}] takes no transactional messages"
                 raise RequestError(ResponseCode.NO_PERMISSION, remark)
             raise _not_served("transactional messages")
-        if delay and delay_level(delay) > 0:
-            raise _not_served("delayed messages")
+        if delay and topic != header.topic:
+            text, delay = with_property(text, DELAY, "0"), ""
         properties = text.encode("utf-8")
         check_properties_size(len(properties))
         draft = RecordDraft(
-            topic=header.topic,
+            topic=topic,
             queue_id=queue_id,
             flag=header.flag,
             sys_flag=header.sys_flag,
@@ -256,7 +260,16 @@ class SendMessageProcessor:
             index_keys=keys,
             wait=waits,
         )
+        if delay and delay_level(delay) > 0:
+            draft = self._delayed(draft, header)
         return [draft], waits
+
+    def _delayed(self, draft: RecordDraft, header: SendHeader) -> RecordDraft:
+        """A delayed message where it waits. Java makes its properties anew from those that it was sent with, so WAIT stays."""
+        wait = property_of(header.properties or "", WAIT)
+        if wait:
+            draft.properties = with_property(draft.properties.decode("utf-8"), WAIT, wait).encode("utf-8")
+        return redirected(draft, self._delay_level_max)
 
     def _batch(
         self, channel: IChannel, request: RemotingCommand, header: SendHeader, queue_id: int
@@ -266,7 +279,7 @@ class SendMessageProcessor:
             remark = f"a batch of {len(request.body)} bytes, {self._store_config.max_message_size} are allowed"
             raise RequestError(ResponseCode.MESSAGE_ILLEGAL, remark)
         text = header.properties or ""
-        if header.sys_flag & TRANSACTION_MASK or property_of(text, TRAN_MSG) or property_of(text, DELAY):
+        if header.sys_flag & TRANSACTION_MASK or property_of(text, TRAN_MSG) or delay_level(property_of(text, DELAY) or "0") > 0:
             raise RequestError(ResponseCode.MESSAGE_ILLEGAL, "a batch can be neither transactional nor delayed")
         waits = waits_for_store(text)
         text = with_property(text, CLUSTER, self._config.broker_cluster_name)

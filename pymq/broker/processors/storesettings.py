@@ -30,6 +30,10 @@ class StoreSettings(Protocol):
     def max_msgs_num_batch(self) -> int:
         """The most messages that a query by key gives."""
 
+    @property
+    def delay_levels_ms(self) -> tuple[int, ...]:
+        """The delays of levels 1, 2, ... in milliseconds."""
+
 
 def check_master(settings: StoreSettings) -> None:
     """Raise RequestError (SYSTEM_ERROR) at a slave, whose topics and groups are its master's."""

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from pymq.broker.clients import ProducerManager
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.delayoffsets import DelayOffsetManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import PullRequestHoldService
 from pymq.broker.offsets import ConsumerOffsetManager
@@ -70,6 +71,7 @@ class Parts:
         self.topics = TopicConfigManager(self.config, self.documents, clock=self.clock)
         self.groups = SubscriptionGroupManager(self.config, self.documents, clock=self.clock)
         self.offsets = ConsumerOffsetManager(self.documents)
+        self.delay_offsets = DelayOffsetManager(self.documents)
         self.producers = ProducerManager(clock=self.clock)
         self.consumers = ConsumerManager(clock=self.clock, on_members_changed=lambda group, channels: None)
         self.stats = BrokerStatsManager(clock=self.clock, cluster_name=self.config.broker_cluster_name)

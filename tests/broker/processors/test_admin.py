@@ -33,7 +33,9 @@ class AdminProcessorTests(SynchronousTestCase):
             topics=parts.topics,
             consumers=parts.consumers,
             stats=parts.stats,
-            runtime_info=RuntimeInfo(config=parts.config, store=parts.store, stats=parts.stats),
+            runtime_info=RuntimeInfo(
+                config=parts.config, store=parts.store, stats=parts.stats, delay_offsets=parts.delay_offsets
+            ),
             clock=parts.clock,
         )
 

@@ -40,7 +40,10 @@ class RuntimeInfoTests(SynchronousTestCase):
 
     def table(self, **arguments: str) -> dict[str, str]:
         """The table."""
-        return RuntimeInfo(config=self.parts.config, store=self.parts.store, stats=self.parts.stats, **arguments).table()
+        parts = self.parts
+        return RuntimeInfo(
+            config=parts.config, store=parts.store, stats=parts.stats, delay_offsets=parts.delay_offsets, **arguments
+        ).table()
 
     def test_every_key_is_there_as_text(self) -> None:
         """Under the names of both lines."""

@@ -177,17 +177,6 @@ class RefusedTests(SendCase):
         self.use(Parts(auto_create_subscription_group=False))
         self.assert_refused(self.send(topic="%RETRY%G"), 26, "G")
 
-    def test_retried_too_often(self) -> None:
-        """A dead letter, which this broker cannot store yet; the client's own limit counts from its version 121 on."""
-        self.assert_refused(self.send(topic="%RETRY%G", reconsume_times=16), 3, "dead letter")
-        self.assert_refused(self.send(topic="%RETRY%G", reconsume_times=2, max_reconsume_times=2), 3, "dead letter")
-        self.assertEqual(self.send(topic="%RETRY%G", reconsume_times=2, max_reconsume_times=2, version=120).code, 0)
-
-    def test_group_says_how_often(self) -> None:
-        """The limit without a client's own."""
-        self.parts.groups.update(SubscriptionGroupConfig(group_name="G", retry_max_times=1))
-        self.assert_refused(self.send(topic="%RETRY%G", reconsume_times=1), 3, "dead letter")
-
     def test_transactional_messages(self) -> None:
         """Not served yet, by property or by flag; refused for good when the settings say so."""
         self.assert_refused(self.send(properties="TRAN_MSG\x01true"), 3, "transactional")
@@ -195,11 +184,9 @@ class RefusedTests(SendCase):
         self.use(Parts(reject_transaction_message=True))
         self.assert_refused(self.send(properties="TRAN_MSG\x01true"), 16, "transactional")
 
-    def test_delayed_messages(self) -> None:
-        """Not served yet; a level of 0 is no delay."""
-        self.assert_refused(self.send(properties="DELAY\x013"), 3, "delayed")
+    def test_delay_that_is_no_level(self) -> None:
+        """Named in the answer."""
         self.assert_refused(self.send(properties="DELAY\x01x"), 13, "DELAY")
-        self.assertEqual(self.send(properties="DELAY\x010").code, 0)
 
     def test_properties_beyond_a_record(self) -> None:
         """Counted in bytes, with what the broker adds."""
@@ -216,6 +203,85 @@ class RefusedTests(SendCase):
         self.parts.store.close()
         answer = self.send()
         self.assertEqual((answer.code, answer.ext_fields), (14, REGION))
+
+
+class DelayedTests(SendCase):
+    """Messages for later (store.md 6.1)."""
+
+    def test_message_waits(self) -> None:
+        """In the queue of its level; the answer names the place that was asked for, and the id of what is stored."""
+        answer = self.send(queue_id=2, properties="TAGS\x01A\x02DELAY\x013\x02WAIT\x01true\x02UNIQ_KEY\x01U")
+        (stored,) = self.parts.stored("SCHEDULE_TOPIC_XXXX", 2)
+        self.assertEqual(self.parts.stored("T", 2), [])
+        self.assertEqual((answer.code, answer.ext_fields["queueId"]), (0, "2"))
+        self.assertEqual(answer.ext_fields["msgId"], offset_message_id(STORE_HOST, stored.log_offset))
+        own = {"TAGS": "A", "UNIQ_KEY": "U", "CLUSTER": "DefaultCluster", "WAIT": "true"}
+        self.assertEqual(stored.properties, {**own, "DELAY": "3", "REAL_TOPIC": "T", "REAL_QID": "2"})
+
+    def test_level_above_the_last(self) -> None:
+        """Is the last one of the settings."""
+        self.use(Parts({"message_delay_level": "1s 2s"}))
+        self.send(properties="DELAY\x0118")
+        self.assertEqual(self.parts.stored("SCHEDULE_TOPIC_XXXX", 1)[0].properties["DELAY"], "2")
+
+    def test_no_delay(self) -> None:
+        """A level of 0 or less, and a batch with a level of 0."""
+        for level in ("0", "-1"):
+            self.send(properties=f"DELAY\x01{level}")
+        self.send(320, encode_batch([(0, b"one", "")]), batch=True, properties="DELAY\x010")
+        self.assertEqual(len(self.parts.stored()), 3)
+
+    def test_it_is_counted_where_it_waits(self) -> None:
+        """And in its topic when it is delivered."""
+        self.send(properties="DELAY\x011")
+        self.parts.clock.advance(60)
+        self.parts.stats.sample(self.parts.clock.seconds())
+        self.assertEqual(self.parts.stats.view("TOPIC_PUT_NUMS", "SCHEDULE_TOPIC_XXXX").stats_minute.sum, 1)
+
+    def test_sender_waits_for_the_disk(self) -> None:
+        """As for any other message."""
+        self.parts.flusher.sync = True
+        waiting = self.send(properties="DELAY\x011")
+        self.assertNoResult(waiting)
+        self.parts.flusher.finish()
+        self.assertEqual(self.successResultOf(waiting).code, 0)
+
+
+class DeadLetterTests(SendCase):
+    """Messages that a consumer sends to its retry topic once too often."""
+
+    def letters(self) -> int:
+        """How many there are."""
+        return len(self.parts.stored("%DLQ%G"))
+
+    def test_too_often(self) -> None:
+        """It is not delayed, whatever it asks for, and the topic is made."""
+        properties = "RETRY_TOPIC\x01T\x02DELAY\x0119\x02UNIQ_KEY\x01U"
+        answer = self.send(topic="%RETRY%G", queue_id=0, reconsume_times=16, properties=properties)
+        self.assertEqual(answer.code, 0)
+        (letter,) = self.parts.stored("%DLQ%G")
+        self.assertEqual((letter.queue_id, letter.reconsume_times, letter.properties["RETRY_TOPIC"]), (0, 16, "T"))
+        self.assertEqual(letter.properties["DELAY"], "0")
+        self.assertEqual(self.parts.topics.get("%DLQ%G").perm, 6)
+
+    def test_not_yet(self) -> None:
+        """It waits for the retry topic."""
+        self.send(topic="%RETRY%G", reconsume_times=15, properties="DELAY\x0118")
+        self.assertEqual(self.letters(), 0)
+        self.assertEqual(self.parts.stored("SCHEDULE_TOPIC_XXXX", 17)[0].properties["REAL_TOPIC"], "%RETRY%G")
+
+    def test_client_says_how_often(self) -> None:
+        """From its version 121 on, else the group does."""
+        self.send(topic="%RETRY%G", reconsume_times=2, max_reconsume_times=2, version=120)
+        self.assertEqual(self.letters(), 0)
+        self.send(topic="%RETRY%G", reconsume_times=2, max_reconsume_times=2)
+        self.assertEqual(self.letters(), 1)
+
+    def test_group_says_how_often(self) -> None:
+        """The limit without a client's own."""
+        self.parts.groups.update(SubscriptionGroupConfig(group_name="G", retry_max_times=1))
+        self.send(topic="%RETRY%G", reconsume_times=1)
+        self.assertEqual(self.letters(), 1)
 
 
 class BatchTests(SendCase):
