@@ -115,6 +115,11 @@ class BrokerController(Service):
                 Step("serving", stop=self._close_ports),
                 Step("requests of our own", stop=self._client.close),
                 *self._periodic_work(),
+                Step(
+                    "transaction checks",
+                    start=lambda: self._parts.transaction_checks.start(),
+                    stop=lambda: self._parts.transaction_checks.stop(),
+                ),
                 Step("registration", start=self._register, stop=lambda: self._registrar.stop()),
             ]
         )

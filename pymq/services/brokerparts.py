@@ -11,6 +11,7 @@ from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
 from pymq.broker.groups import SubscriptionGroupManager
+from pymq.broker.halfqueue import HalfQueue
 from pymq.broker.holds import PullRequestHoldService
 from pymq.broker.housekeeping import ClientHousekeepingService
 from pymq.broker.notifier import ConsumerIdsNotifier
@@ -34,6 +35,7 @@ from pymq.broker.processors.send import SendMessageProcessor
 from pymq.broker.processors.sendback import SendBackProcessor
 from pymq.broker.processors.sendlane import SendLane
 from pymq.broker.processors.topics import TopicAdminProcessor
+from pymq.broker.processors.transaction import TransactionProcessor
 from pymq.broker.queuelocks import RebalanceLockManager
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
@@ -43,6 +45,7 @@ from pymq.remoting.dispatcher import ProcessorTable
 from pymq.remoting.protocol import Lane
 from pymq.services.delivery import DelayedDelivery
 from pymq.services.flusher import Flusher
+from pymq.services.transactions import TransactionCheckService
 from pymq.store.config import MessageStoreConfig
 from pymq.wire.codes import RequestCode
 
@@ -54,6 +57,7 @@ Ports = tuple[T, T]
 PROCESSORS = (
     SendMessageProcessor,
     SendBackProcessor,
+    TransactionProcessor,
     QueryMessageProcessor,
     ClientManageProcessor,
     ConsumerManageProcessor,
@@ -119,6 +123,8 @@ class BrokerParts:
             config, store_config, clock=clock, black_list=tuple(filter(None, config.config_black_list.split(";")))
         )
         self._own["runtime_info"] = self._make(RuntimeInfo)
+        self._own["half_queue"] = self._make(HalfQueue)
+        self.transaction_checks: TransactionCheckService = self._make(TransactionCheckService)
         self.send_lane: SendLane = self._make(SendLane)
         self.pull_lane: PullLane = self._make(PullLane)
         self._pull_processor = self._make(PullMessageProcessor)

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from pymq.broker.config import BrokerConfig
 from pymq.broker.delays import redirected
 from pymq.broker.groups import SubscriptionGroupManager
+from pymq.broker.halfqueue import prepare
 from pymq.broker.processors.admission import Admission, SendHeader
 from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
 from pymq.broker.processors.storesettings import StoreSettings
@@ -236,11 +237,6 @@ class SendMessageProcessor:
         self, channel: IChannel, request: RemotingCommand, header: SendHeader, topic: str, queue_id: int
     ) -> tuple[list[RecordDraft], bool]:
         text, tags, keys, waits, transaction, delay = read_send_properties(header.properties or "", self._cluster_item)
-        if transaction.lower() == _TRUE or header.sys_flag & TRANSACTION_MASK:
-            if self._config.reject_transaction_message:
-                remark = f"the broker [{self._config.broker_name}] takes no transactional messages"
-                raise RequestError(ResponseCode.NO_PERMISSION, remark)
-            raise _not_served("transactional messages")
         if delay and topic != header.topic:
             text, delay = with_property(text, DELAY, "0"), ""
         properties = text.encode("utf-8")
@@ -260,7 +256,8 @@ class SendMessageProcessor:
             index_keys=keys,
             wait=waits,
         )
-        if delay and delay_level(delay) > 0:
+        is_half = (transaction or header.sys_flag & TRANSACTION_MASK) and prepare(draft, self._topics, self._config)
+        if delay and not is_half and delay_level(delay) > 0:
             draft = self._delayed(draft, header)
         return [draft], waits
 
@@ -328,7 +325,3 @@ def delay_level(text: str) -> int:
         return int(text)
     except ValueError as error:
         raise RequestError(ResponseCode.MESSAGE_ILLEGAL, f"the property DELAY={text!r} is not a level") from error
-
-
-def _not_served(what: str) -> RequestError:
-    return RequestError(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, f"this broker does not serve {what} yet")

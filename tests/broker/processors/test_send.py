@@ -53,6 +53,20 @@ class SendCase(SynchronousTestCase):
 class StoredTests(SendCase):
     """Sends that are stored."""
 
+    def test_a_half_message(self) -> None:
+        """Stored in the system's topic, whose offset the answer tells with the queue that was asked for. A delay is dropped."""
+        for number in range(2):
+            answer = self.send(queue_id=3, sys_flag=4, properties="TRAN_MSG\x01true\x02PGROUP\x01PG\x02DELAY\x013")
+            fields = answer.ext_fields
+            self.assertEqual((answer.code, fields["queueId"], fields["queueOffset"]), (0, "3", str(number)))
+        half = self.parts.stored("RMQ_SYS_TRANS_HALF_TOPIC")[1]
+        self.assertEqual(half.properties, {
+            "TRAN_MSG": "true", "PGROUP": "PG", "CLUSTER": "DefaultCluster", "REAL_TOPIC": "T", "REAL_QID": "3",
+        })  # fmt: skip
+        self.assertEqual((half.queue_id, half.sys_flag, fields["msgId"]), (0, 0, half.offset_msg_id))
+        self.assertEqual(self.parts.stored(queue_id=3), [])
+        self.assertIsNotNone(self.parts.topics.get("RMQ_SYS_TRANS_HALF_TOPIC"))
+
     def test_it_is_a_processor(self) -> None:
         """For the codes 10, 310 and 320."""
         verifyObject(IRequestProcessor, self.processor)
@@ -178,9 +192,8 @@ class RefusedTests(SendCase):
         self.assert_refused(self.send(topic="%RETRY%G"), 26, "G")
 
     def test_transactional_messages(self) -> None:
-        """Not served yet, by property or by flag; refused for good when the settings say so."""
-        self.assert_refused(self.send(properties="TRAN_MSG\x01true"), 3, "transactional")
-        self.assert_refused(self.send(sys_flag=4), 3, "transactional")
+        """Refused when the settings say so; a flag without the property would be stored where nobody finds it."""
+        self.assert_refused(self.send(sys_flag=4), 13, "TRAN_MSG")
         self.use(Parts(reject_transaction_message=True))
         self.assert_refused(self.send(properties="TRAN_MSG\x01true"), 16, "transactional")
 
