@@ -26,6 +26,9 @@ BROKER_GET_NUMS = "BROKER_GET_NUMS"
 GROUP_GET_FALL_SIZE = "GROUP_GET_FALL_SIZE"
 GROUP_GET_FALL_TIME = "GROUP_GET_FALL_TIME"
 
+#: Pulls whose counters are kept at hand; when there are more, all are looked up again.
+FOUND_MAX = 65_536
+
 _COUNTED = (
     TOPIC_PUT_NUMS,
     TOPIC_PUT_SIZE,
@@ -50,6 +53,8 @@ class BrokerStatsManager:
         self._get_nums, self._get_size = self._sets[GROUP_GET_NUMS], self._sets[GROUP_GET_SIZE]
         self._broker_put, self._broker_get = self._sets[BROKER_PUT_NUMS], self._sets[BROKER_GET_NUMS]
         self.store = StoreStats(clock=clock)
+        #: The counters of recent pulls that found messages, by group, topic and queue id.
+        self._found: dict[tuple[str, str, int], tuple[StatsItem, StatsItem, StatsItem, StatsItem]] = {}
 
     def put(self, topic: str, count: int, size_bytes: int, times: int = 0) -> None:
         """Count `count` messages of `size_bytes` together, stored for clients in `times` requests (0: one for each message)."""
@@ -71,6 +76,38 @@ class BrokerStatsManager:
     def get_latency(self, group: str, topic: str, queue_id: int, elapsed_ms: int) -> None:
         """Count how long a pull took to be served, in milliseconds."""
         self._sets[GROUP_GET_LATENCY].add(f"{queue_id}@{topic}@{group}", elapsed_ms)
+
+    def found(self, group: str, topic: str, queue_id: int, count: int, size_bytes: int, elapsed_ms: int) -> None:
+        """Count one pull that found messages: what `get` and `get_latency` count, with the counters' keys made once."""
+        key = (group, topic, queue_id)
+        items = self._found.get(key)
+        if items is None:
+            self.get(group, topic, count, size_bytes)
+            self.get_latency(group, topic, queue_id, elapsed_ms)
+            self._remember_found(key)
+            return
+        nums, size, latency, broker = items
+        nums.value += count
+        nums.times += 1
+        size.value += size_bytes
+        size.times += 1
+        latency.value += elapsed_ms
+        latency.times += 1
+        broker.value += count
+        store = self.store
+        store.found_times += 1
+        store.transferred += count
+
+    def _remember_found(self, key: tuple[str, str, int]) -> None:
+        """Keep the counters of a pull at hand, unless there are too many to have one of each."""
+        group, topic, queue_id = key
+        nums, size = self._get_nums.get(f"{topic}@{group}"), self._get_size.get(f"{topic}@{group}")
+        latency = self._sets[GROUP_GET_LATENCY].get(f"{queue_id}@{topic}@{group}")
+        broker = self._broker_get.get(self._cluster_name)
+        if nums is not None and size is not None and latency is not None and broker is not None:
+            if len(self._found) >= FOUND_MAX:
+                self._found.clear()
+            self._found[key] = nums, size, latency, broker
 
     def send_back(self, group: str, topic: str) -> None:
         """Count a message that a consumer gave back (code 36)."""
@@ -128,6 +165,7 @@ class BrokerStatsManager:
         return None if items is None else items.get(stats_key)
 
     def _forget(self, is_unwanted: Callable[[str], bool]) -> None:
+        self._found.clear()
         for name in (GROUP_GET_NUMS, GROUP_GET_SIZE, GROUP_GET_LATENCY, SNDBCK_PUT_NUMS):
             self._sets[name].remove(is_unwanted)
         for values in self._fall_behind.values():

@@ -68,7 +68,7 @@ class QueueReader:
 
     def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
         """The messages of a queue from an offset on; see IMessageStore.get."""
-        queue = self._queues.get(topic, queue_id)
+        queue = self._queues.find((topic, queue_id))
         if queue is None:
             return GetResult(GetStatus.NO_MESSAGE_IN_QUEUE, [], 0, 0, 0)
         min_offset, max_offset = queue.min_offset, queue.end_offset
@@ -91,8 +91,9 @@ class QueueReader:
             return False
         behind = self._log.end - log_offset
         count_limit, bytes_max = self._disk_limits if behind > self._behind_bytes else self._memory_limits
-        wanted = min(count_max, count_limit) if count_max > 1 else 1
-        wanted = min(wanted, len(units) // QUEUE_UNIT_BYTES)
+        wanted = (count_max if count_max < count_limit else count_limit) if count_max > 1 else 1
+        if wanted * QUEUE_UNIT_BYTES > len(units):
+            wanted = len(units) // QUEUE_UNIT_BYTES
         if wanted <= RUN_UNITS_MAX:
             offsets_and_sizes = _run_of(wanted)(units)
             offsets, sizes = offsets_and_sizes[::2], offsets_and_sizes[1::2]

@@ -77,10 +77,9 @@ def tag_filter_of(subscription: SubscriptionData) -> frozenset[int] | None:
 
 def count_found(stats: BrokerStatsManager, header: PullMessageRequestHeader, result: GetResult, elapsed_ms: int) -> None:
     """Count a pull that found messages."""
-    group, topic = header.consumer_group, header.topic
-    stats.get(group, topic, len(result.records), result.size_bytes)
-    stats.get_latency(group, topic, header.queue_id, elapsed_ms)
-    stats.store.get_took(elapsed_ms)
+    stats.found(header.consumer_group, header.topic, header.queue_id, len(result.records), result.size_bytes, elapsed_ms)
+    if elapsed_ms:
+        stats.store.get_took(elapsed_ms)
 
 
 @implementer(IRequestProcessor)

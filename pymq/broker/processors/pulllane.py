@@ -88,12 +88,20 @@ class PullLane:
     def take(self, channel: IBufferedChannel, header_type: int, header: bytes, body: bytes) -> bool:
         """Answer one frame of code 11; False when the general path must serve it, which nothing has touched then."""
         try:
-            read = self._read(header_type, header)
+            if header_type == 0:
+                frame = _decode_json(header)
+                if frame.code != _CODE:
+                    return False
+                pull, opaque, flag = frame.extFields, frame.opaque, frame.flag
+            else:
+                read = self._compact.read(header)
+                if read is None:
+                    return False
+                pull, opaque, flag = read
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
-        if read is None or read[2] & _RESPONSE_OR_ONEWAY:
+        if flag & _RESPONSE_OR_ONEWAY:
             return False
-        pull, opaque, _ = read
         group = self._groups.get(pull.consumer_group)
         topic = self._topics.get(pull.topic)
         if group is None or topic is None or not group.consume_enable or not topic.perm & PERM_READ:
@@ -105,26 +113,18 @@ class PullLane:
             tag_filter = self._own_filter(pull) if pull.sys_flag & PULL_SUBSCRIPTION else self._registered_filter(pull, group)
         except _NotPlainError:
             return False
-        started = self._clock.seconds()
-        result = self._store.get(pull.topic, pull.queue_id, pull.queue_offset, max(1, pull.max_msg_nums), tag_filter)
+        now, count_max = self._clock.seconds, pull.max_msg_nums
+        started = now()
+        result = self._store.get(pull.topic, pull.queue_id, pull.queue_offset, count_max if count_max > 1 else 1, tag_filter)
         if result.status is not GetStatus.FOUND:
             return False
-        count_found(self._stats, pull, result, int((self._clock.seconds() - started) * 1000))
+        count_found(self._stats, pull, result, int((now() - started) * 1000))
         if pull.sys_flag & PULL_COMMIT_OFFSET and self._store_config.broker_role != ROLE_SLAVE:
             self._offsets.commit(pull.consumer_group, pull.topic, pull.queue_id, pull.commit_offset)
         values = (result.next_offset, result.min_offset, result.max_offset)
         answer = self._templates[header_type].fill(opaque, values, result.size_bytes)
         channel.write_parts([answer, *result.records])
         return True
-
-    def _read(self, header_type: int, header: bytes) -> tuple[PullMessageRequestHeader, int, int] | None:
-        """(fields, opaque, flag) of a header, or None when it is not plain. Raises what a header meets that is none."""
-        if header_type == SerializeType.ROCKETMQ:
-            return self._compact.read(header)
-        frame = _decode_json(header)
-        if frame.code != _CODE:
-            return None
-        return frame.extFields, frame.opaque, frame.flag
 
     def _own_filter(self, pull: PullMessageRequestHeader) -> frozenset[int] | None:
         """The filter of a subscription that came with the pull. Raises _NotPlainError."""
