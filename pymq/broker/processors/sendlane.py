@@ -96,18 +96,27 @@ class SendLane:
         self._callers: list[_Caller] = []
         self._bytes = 0
         self._is_scheduled = False
+        #: The peer of the last message, and how a record holds it.
+        self._peer: tuple[str, int] | None = None
+        self._born_host = b""
         self._trace_on = config.trace_on
         self._templates = self._make_templates()
 
     def take(self, channel: IBufferedChannel, header_type: int, header: bytes, body: bytes) -> bool:
         """Take one frame of code 310 into the turn; False when the general path must serve it, which nothing has touched then."""
         try:
-            read = self._read(header_type, header)
+            if header_type == 0:
+                frame = _decode_json(header)
+                if frame.code != _CODE:
+                    return False
+                fields, opaque, flag = frame.extFields, frame.opaque, frame.flag
+            else:
+                read = self._compact.read(header)
+                if read is None:
+                    return False
+                fields, opaque, flag = read
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
-        if read is None:
-            return False
-        fields, opaque, flag = read
         if flag & _RESPONSE_BIT or fields.batch:
             return False
         if fields.sys_flag & TRANSACTION_MASK or (self._accept_from_ms and self._is_too_early()):
@@ -119,7 +128,8 @@ class SendLane:
         queue_count = self._queue_counts.get(topic)
         if queue_count is None:
             queue_count = self._queue_count_of(topic)
-        if not 0 <= fields.queue_id < queue_count:
+        queue_id = fields.queue_id
+        if not 0 <= queue_id < queue_count:
             return False
         text, tags, keys, waits, transaction, delay = read_send_properties(fields.properties or "", self._cluster_item)
         if transaction or delay:
@@ -127,29 +137,22 @@ class SendLane:
         properties = text.encode("utf-8")
         if len(properties) > PROPERTIES_BYTES_MAX:
             return False
-        ip, port = channel.peer
-        draft = RecordDraft(
-            topic, fields.queue_id, fields.flag, fields.sys_flag, fields.born_timestamp, encode_host(ip, port), self._store_host,
+        if channel.peer is not self._peer:
+            self._born_host = encode_host(*channel.peer)
+            self._peer = channel.peer
+        drafts = self._drafts
+        drafts.append(RecordDraft(
+            topic, queue_id, fields.flag, fields.sys_flag, fields.born_timestamp, self._born_host, self._store_host,
             fields.reconsume_times or 0, 0, body, properties, tags_code(tags), keys, waits,
-        )  # fmt: skip
-        self._drafts.append(draft)
+        ))  # fmt: skip
         self._callers.append(None if flag & _ONEWAY_BIT else (channel, header_type, opaque))
         self._bytes += len(body)
         if not self._is_scheduled:
             self._is_scheduled = True
             self._clock.callLater(0, self._turn_ends)
-        elif len(self._drafts) >= TURN_MESSAGES_MAX or self._bytes >= TURN_BYTES_MAX:
+        elif len(drafts) >= TURN_MESSAGES_MAX or self._bytes >= TURN_BYTES_MAX:
             self.finish_turn()
         return True
-
-    def _read(self, header_type: int, header: bytes) -> tuple[SendMessageRequestHeaderV2, int, int] | None:
-        """(fields, opaque, flag) of a header, or None when it is not plain. Raises what a header meets that is none."""
-        if header_type == SerializeType.ROCKETMQ:
-            return self._compact.read(header)
-        frame = _decode_json(header)
-        if frame.code != _CODE:
-            return None
-        return frame.extFields, frame.opaque, frame.flag
 
     def _queue_count_of(self, topic: str) -> int:
         """The queues of a topic that takes plain messages, remembered until any topic changes."""

@@ -15,12 +15,16 @@ import attrs
 from pymq.layout import fixed_head
 from pymq.wire import header_compact, header_json
 from pymq.wire.command import RemotingCommand, SerializeType
-from pymq.wire.frame import frame_head
+from pymq.wire.frame import FRAME_BYTES_MAX, FRAME_HEAD, frame_head
 
 _HOLE = "@hole:{}@"
 _HOLE_MARK = b"%b"
 _OPAQUE_MARK = 1_987_654_321
 
+#: Answers up to this size cannot pass the limit of a frame, so their head is packed without asking.
+_CHECK_FROM_BYTES = FRAME_BYTES_MAX // 2
+
+_pack_frame_head = fixed_head(FRAME_HEAD).pack
 _pack_length = fixed_head(header_compact.LENGTH).pack
 _COMPACT = fixed_head(header_compact.COMPACT_HEAD)
 
@@ -47,7 +51,10 @@ class JSONTemplate:
     def fill(self, opaque: int, values: tuple[int, ...], body_bytes: int = 0) -> bytes:
         """Frame head and header. Raises FrameError when the frame would pass its limit."""
         header = self._format % (*values, opaque)
-        return frame_head(0, len(header), body_bytes) + header
+        size = len(header)
+        if size + body_bytes > _CHECK_FROM_BYTES:
+            return frame_head(0, size, body_bytes) + header
+        return _pack_frame_head(4 + size + body_bytes, size) + header
 
 
 class CompactTemplate:
