@@ -121,5 +121,14 @@ class InvalidMessage(ClientError):
     """The message breaks a rule that every broker enforces: its topic's name, its size, its properties."""
 
 
+class NoReply(ClientError):
+    """A request was sent, and nobody replied to it in time."""
+
+    def __init__(self, topic: str, timeout_s: float) -> None:
+        super().__init__(f"the request to {topic} was sent, but no reply came within {timeout_s:g} s; does anybody consume it?")
+        self.topic = topic
+        self.timeout_s = timeout_s
+
+
 class NotStarted(ClientError):
     """The producer or consumer was used before its start or after its shutdown."""

@@ -38,6 +38,10 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(str(error), "no answer from 10.0.0.1:10911 to request code 310 within 3 s")
         self.assertEqual((error.address, error.code, error.timeout_s), ("10.0.0.1:10911", 310, 3.0))
 
+    def test_a_request_without_a_reply_names_its_topic(self) -> None:
+        """And how long it waited."""
+        self.assertIn("the request to T was sent, but no reply came within 2.5 s", str(errors.NoReply("T", 2.5)))
+
     def test_a_config_error_names_key_value_and_what_is_allowed(self) -> None:
         """So that a person can mend the file without reading code."""
         error = errors.ConfigError("brokerRole", "SLAV", "ASYNC_MASTER, SYNC_MASTER or SLAVE is allowed")

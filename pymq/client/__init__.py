@@ -17,6 +17,7 @@ from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, SendMes
 from pymq.client.producer import Producer
 from pymq.client.pullconsumer import PullConsumer
 from pymq.client.pushconsumer import PushConsumer
+from pymq.client.request import reply_message
 from pymq.client.results import (
     ConsumeContext,
     ConsumeStatus,
@@ -56,4 +57,5 @@ __all__ = [
     "SendStatus",
     "ServiceState",
     "StoredMessage",
+    "reply_message",
 ]

@@ -15,6 +15,7 @@ from pymq.client.nameservers import NameServers
 from pymq.client.transport import IRemoting
 from pymq.errors import BrokerRefused
 from pymq.message.message import StoredMessage
+from pymq.message.properties import MSG_TYPE, REPLY_TYPE, property_of
 from pymq.message.record import iter_records
 from pymq.wire import javajson
 from pymq.wire.bodies.consumerlist import GetConsumerListByGroupResponseBody
@@ -91,7 +92,7 @@ class MQClientAPI:
     async def send_message(
         self, address: str, header: SendMessageRequestHeaderV2, body: bytes, timeout_s: float
     ) -> RemotingCommand:
-        """SEND_MESSAGE_V2 or, by the header's `batch`, SEND_BATCH_MESSAGE; the response whatever its code."""
+        """SEND_MESSAGE_V2, for a batch SEND_BATCH_MESSAGE, for a reply SEND_REPLY_MESSAGE_V2; the response whatever its code."""
         command = RemotingCommand.request(_send_code(header), header, body)
         return await self.remoting.request(self.broker_channel(address), command, timeout_s)
 
@@ -223,4 +224,6 @@ class MQClientAPI:
 
 
 def _send_code(header: SendMessageRequestHeaderV2) -> RequestCode:
+    if property_of(header.properties or "", MSG_TYPE) == REPLY_TYPE:
+        return RequestCode.SEND_REPLY_MESSAGE_V2
     return RequestCode.SEND_BATCH_MESSAGE if header.batch else RequestCode.SEND_MESSAGE_V2

@@ -1,16 +1,19 @@
 # Tests: tests/client/test_clientprocessor.py
-"""What brokers ask of clients (remoting.md 3.11; Java: ClientRemotingProcessor)."""
+"""What brokers ask of clients (remoting.md 3.9, 3.11; Java: ClientRemotingProcessor)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from pymq.client.instance import MQClientInstance
 from pymq.client.membership import ConsumerMember
+from pymq.client.request import pushed_reply
+from pymq.client.running import thread_stacks
 from pymq.errors import DecodeError, RequestError
 from pymq.interfaces import IChannel, IRequestProcessor
 from pymq.message.record import decode_record
@@ -26,11 +29,12 @@ from pymq.wire.headers.clients import (
     NotifyConsumerIdsChangedRequestHeader,
     ResetOffsetRequestHeader,
 )
+from pymq.wire.headers.messages import ReplyMessageRequestHeader
 
 
 @implementer(IRequestProcessor)
 class ClientRemotingProcessor:
-    """Serves the consumers of one instance."""
+    """Serves the members of one instance."""
 
     def __init__(self, instance: MQClientInstance) -> None:
         self._instance = instance
@@ -40,6 +44,7 @@ class ClientRemotingProcessor:
             int(RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT): self._consumer_status,
             int(RequestCode.GET_CONSUMER_RUNNING_INFO): self._running_info,
             int(RequestCode.CONSUME_MESSAGE_DIRECTLY): self._consume_directly,
+            int(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT): self._reply_arrived,
         }
         self.codes = frozenset(self._handlers)
 
@@ -71,7 +76,10 @@ class ClientRemotingProcessor:
 
     def _running_info(self, request: RemotingCommand) -> RemotingCommand:
         header = GetConsumerRunningInfoRequestHeader.from_fields(request.ext_fields)
-        return request.reply(body=javajson.encode(self._consumer(header.consumer_group).running_info()))
+        info = self._consumer(header.consumer_group).running_info()
+        if header.jstack_enable:
+            info = msgspec.structs.replace(info, jstack=thread_stacks())
+        return request.reply(body=javajson.encode(info))
 
     def _consume_directly(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
         header = ConsumeMessageDirectlyResultRequestHeader.from_fields(request.ext_fields)
@@ -86,6 +94,16 @@ class ClientRemotingProcessor:
             return request.reply(body=javajson.encode(await consumer.consume_directly(message)))
 
         return self._instance.tasks.hold(consumed())
+
+    def _reply_arrived(self, request: RemotingCommand) -> RemotingCommand:
+        """Success also for a reply that nobody waits for any more, as Java answers."""
+        header = ReplyMessageRequestHeader.from_fields(request.ext_fields)
+        try:
+            reply = pushed_reply(header, request.body, self._instance.now_ms())
+        except DecodeError as error:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"process reply message fail: {error}") from error
+        self._instance.replies.arrived(reply)
+        return request.reply()
 
 
 def _offsets_in(body: bytes) -> dict[MessageQueue, int]:

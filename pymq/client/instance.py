@@ -17,6 +17,7 @@ from pymq.client.api import MQClientAPI
 from pymq.client.config import ClientConfig
 from pymq.client.membership import ConsumerMember, ProducerMember
 from pymq.client.nameservers import NameServers
+from pymq.client.request import PendingReplies
 from pymq.client.results import ServiceState
 from pymq.client.routes import MASTER_ID, PublishInfo, RouteTable, limited_to
 from pymq.client.tasks import Shared, Tasks, all_of
@@ -68,6 +69,7 @@ class MQClientInstance:
         self._name_servers = NameServers(remoting, tuple(name_servers))
         self._source = source
         self.api = MQClientAPI(remoting, self._name_servers, config)
+        self.replies = PendingReplies()
         self._shared = Shared(self.tasks)
         self._templates: dict[str, tuple[str, int]] = {}
         self._rebalancing = False

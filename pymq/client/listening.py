@@ -54,25 +54,40 @@ class ListenerCall:
             return waiting.addBoth(self._verdict, messages, hooked)
         return self._verdict(outcome, messages, hooked)
 
+    async def directly(
+        self, messages: Sequence[StoredMessage], context: ConsumeContext
+    ) -> tuple[ConsumeStatus, BaseException | None]:
+        """Call the listener apart from all consumption, for an operator, and without hooks: the verdict and what was raised."""
+        try:
+            outcome = self._listener(messages, context)
+            if outcome is not None and not isinstance(outcome, ConsumeStatus) and inspect.isawaitable(outcome):
+                outcome = await outcome
+        except CancelledError:
+            raise
+        except Exception:
+            outcome = Failure()
+        return self._read(outcome)
+
     def _verdict(self, outcome: Any, messages: Sequence[StoredMessage], hooked: ConsumeMessageContext | None) -> ConsumeStatus:
-        error: BaseException | None = None
-        if outcome is None:
-            status = self.success
-        elif isinstance(outcome, ConsumeStatus):
-            status = outcome
-        else:
-            status = self.failure
-            if isinstance(outcome, Failure):
-                error = outcome.value
-                if outcome.check(CancelledError) is None:
-                    _log.failure("the listener of {group} failed; its messages come again", outcome, group=self._group)
-            else:
-                error = TypeError(f"the listener of {self._group} gave {outcome!r}; a ConsumeStatus or None is due")
-                _log.error("{error}; its messages come again", error=error)
+        status, error = self._read(outcome)
         if hooked is not None:
             hooked.status, hooked.error = status, error
             run_hooks(self._hooks, "consume_message_after", hooked)
         return status
+
+    def _read(self, outcome: Any) -> tuple[ConsumeStatus, BaseException | None]:
+        """What a listener gave, as a status and an error; errors are logged."""
+        if outcome is None:
+            return self.success, None
+        if isinstance(outcome, ConsumeStatus):
+            return outcome, None
+        if isinstance(outcome, Failure):
+            if outcome.check(CancelledError) is None:
+                _log.failure("the listener of {group} failed; its messages come again", outcome, group=self._group)
+            return self.failure, outcome.value
+        error = TypeError(f"the listener of {self._group} gave {outcome!r}; a ConsumeStatus or None is due")
+        _log.error("{error}; its messages come again", error=error)
+        return self.failure, error
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:

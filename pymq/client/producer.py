@@ -13,15 +13,18 @@ from pymq.client.config import ProducerConfig
 from pymq.client.hooks import SendMessageHook
 from pymq.client.instance import MQClientInstance
 from pymq.client.member import Member
+from pymq.client.request import ask
 from pymq.client.results import SendResult
 from pymq.client.send import Sender
 from pymq.errors import InvalidMessage
-from pymq.message.message import Message
+from pymq.message.message import Message, StoredMessage
 from pymq.wire.bodies.messagequeue import MessageQueue
 
 #: Chooses a queue, called with those of the topic, the message and the caller's argument (Java: MessageQueueSelector).
 SelectQueue = Callable[[Sequence[MessageQueue], Message, Any], MessageQueue]
 
+#: How long a request waits for its reply when nothing else is said.
+REQUEST_TIMEOUT_S = 3.0
 _FIRST_TURN_MAX = 1_000_000
 
 
@@ -108,6 +111,35 @@ class Producer(Member[ProducerConfig]):
         if not isinstance(queue, MessageQueue):
             raise InvalidMessage(f"the selector gave {queue!r}; it must give one of the queues that it is called with")
         return queue
+
+    def request(
+        self,
+        message: Message,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        *,
+        queue: MessageQueue | None = None,
+        selector: SelectQueue | None = None,
+        argument: Any = None,
+    ) -> Deferred[StoredMessage]:
+        """Send a message as a request and wait for the reply of a consumer, made with `reply_message`.
+
+        Fails with NoReply when none comes within `timeout_s`, or as `send` does.
+        """
+        return self._do(self._request(message, timeout_s, queue, selector, argument))
+
+    async def _request(
+        self, message: Message, timeout_s: float, queue: MessageQueue | None, selector: SelectQueue | None, argument: Any
+    ) -> StoredMessage:
+        self._ready(message.topic)
+        instance, config = self.instance, self.config
+
+        async def send(request: Message) -> SendResult:
+            # The broker passes the reply on only to a client that it knows.
+            await instance.publish_info(message.topic, config.create_topic_key, config.default_topic_queue_nums)
+            await instance.heartbeat_all(only_new=True)
+            return await self._send(request, queue, selector, argument, timeout_s)
+
+        return await ask(message, timeout_s, client_id=instance.client_id, replies=instance.replies, clock=self.clock, send=send)
 
     def send_oneway(
         self,

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import traceback
 from collections.abc import Iterable, Sequence
-
-from twisted.internet.defer import Deferred
 
 from pymq.client.config import PushConfig
 from pymq.client.listening import ListenerCall
@@ -66,15 +67,29 @@ def running_info(
     )
 
 
+def thread_stacks() -> str:
+    """Where every thread of this process is now (Java: UtilAll.jstack)."""
+    thread_names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = []
+    for ident, frame in sys._current_frames().items():
+        stack = "".join(traceback.format_stack(frame))
+        parts.append(f"{thread_names.get(ident, 'unknown')}  TID: {ident}\n{stack}")
+    return "\n".join(parts)
+
+
 async def direct_result(
     call: ListenerCall, messages: list[StoredMessage], context: ConsumeContext, is_orderly: bool, clock: IClock
 ) -> ConsumeMessageDirectlyResult:
     """Call the listener and say how it went: the answer to CONSUME_MESSAGE_DIRECTLY."""
     begin = clock.seconds()
-    outcome = call(messages, context)
-    status = await outcome if isinstance(outcome, Deferred) else outcome
+    status, error = await call.directly(messages, context)
+    if error is not None:
+        verdict = "CR_THROW_EXCEPTION"
+    else:
+        verdict = "CR_SUCCESS" if status.is_success else "CR_LATER"
     return ConsumeMessageDirectlyResult(
-        consume_result="CR_SUCCESS" if status.is_success else "CR_LATER",
+        consume_result=verdict,
         order=is_orderly,
+        remark=None if error is None else f"{type(error).__name__}: {error}",
         spent_time_mills=int((clock.seconds() - begin) * 1000),
     )

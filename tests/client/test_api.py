@@ -10,7 +10,7 @@ from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire import javajson
 from pymq.wire.bodies.heartbeat import HeartbeatData, ProducerData, build_subscription
 from pymq.wire.codes import RequestCode as Code
-from pymq.wire.headers.messages import QueryMessageRequestHeader
+from pymq.wire.headers.messages import QueryMessageRequestHeader, SendMessageRequestHeaderV2
 from tests.client.cases import TOPIC, ClientCase, queue
 
 
@@ -37,6 +37,15 @@ class ApiTests(ClientCase):
         self.assertEqual(self.result(self.api.min_offset(self.address, queue())), 1)
         self.assertEqual(self.result(self.api.search_offset(self.address, queue(), 5)), 1)
         self.assertEqual(self.result(self.api.earliest_store_time(self.address, queue())), -1)
+
+    def test_replies_have_a_code_of_their_own(self) -> None:
+        """MSG_TYPE says that it is one; the fake broker serves none."""
+        header = SendMessageRequestHeaderV2(
+            producer_group="g", topic=TOPIC, default_topic="TBW102", default_topic_queue_nums=4, queue_id=0, sys_flag=0,
+            born_timestamp=1, flag=0, properties="A\x01b\x02MSG_TYPE\x01reply",
+        )  # fmt: skip
+        self.result(self.api.send_message(self.address, header, b"x", 1))
+        self.assertEqual(len(self.cluster.of(Code.SEND_REPLY_MESSAGE_V2)), 1)
 
     def test_group_offsets(self) -> None:
         """-1 for none; commits are one-way unless told otherwise."""

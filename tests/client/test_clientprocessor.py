@@ -13,6 +13,7 @@ from pymq.wire import javajson
 from pymq.wire.codes import RequestCode as Code
 from pymq.wire.command import RemotingCommand
 from tests.client.cases import TOPIC, ClientCase, queue
+from tests.client.test_request import REPLY
 
 KEY = '{"brokerName":"broker-a","queueId":0,"topic":"orders"}'
 
@@ -78,6 +79,19 @@ class ClientProcessorTests(ClientCase):
         info = javajson.decode(answer.body)
         self.assertEqual((info["mqTable"][KEY]["commitOffset"], info["properties"]["PROP_CONSUMEORDERLY"]), (1, "false"))
         self.assertEqual({one["topic"] for one in info["subscriptionSet"]}, {TOPIC, "%RETRY%cg"})
+        self.assertNotIn("jstack", info)
+        answer = self.ask(Code.GET_CONSUMER_RUNNING_INFO, consumerGroup="cg", clientId="c", jstackEnable="true")
+        self.assertIn("MainThread", javajson.decode(answer.body)["jstack"])
+
+    def test_replies(self) -> None:
+        """They come to whoever waits; one that nobody waits for is taken as well, one that cannot be read is not."""
+        waiting = self.consumer.instance.replies.expect("K1")
+        fields = REPLY.to_fields()
+        self.assertEqual(self.ask(Code.PUSH_REPLY_MESSAGE_TO_CLIENT, b"yes", **fields).code, 0)
+        self.assertEqual(self.successResultOf(waiting).body, b"yes")
+        self.assertEqual(self.ask(Code.PUSH_REPLY_MESSAGE_TO_CLIENT, b"yes", **fields).code, 0)
+        fields["bornHost"] = "nowhere"
+        self.assertRaises(RequestError, self.ask, Code.PUSH_REPLY_MESSAGE_TO_CLIENT, b"yes", **fields)
 
     def test_a_message_is_consumed_directly(self) -> None:
         """Whatever its offset; the verdict is the answer."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.client.listening import ListenerCall
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext, ConsumeStatus
-from pymq.client.running import direct_result, queue_info
+from pymq.client.running import direct_result, queue_info, thread_stacks
 from tests.client.cases import queue, stored
 
 
@@ -40,3 +40,23 @@ class RunningTests(SynchronousTestCase):
         good = ListenerCall("g", lambda *_: None, (), is_orderly=False)
         at_once = Deferred.fromCoroutine(direct_result(good, [stored(0)], ConsumeContext(queue()), False, clock))
         self.assertEqual(self.successResultOf(at_once).consume_result, "CR_SUCCESS")
+
+    def test_a_direct_call_that_fails(self) -> None:
+        """The operator is told what was raised."""
+
+        async def broken(messages: Any, context: Any) -> None:
+            raise ValueError("no good")
+
+        for listener in (broken, lambda *_: 1 // 0, lambda *_: "nonsense"):
+            call = ListenerCall("g", listener, (), is_orderly=False)
+            outcome = Deferred.fromCoroutine(direct_result(call, [stored(0)], ConsumeContext(queue()), False, Clock()))
+            result = self.successResultOf(outcome)
+            self.assertEqual(result.consume_result, "CR_THROW_EXCEPTION")
+            self.assertRegex(result.remark or "", "ValueError: no good|ZeroDivisionError|TypeError: .*nonsense")
+        self.flushLoggedErrors(ValueError, ZeroDivisionError)
+
+    def test_where_the_threads_are(self) -> None:
+        """Each by its name, with its stack."""
+        text = thread_stacks()
+        self.assertIn("MainThread  TID: ", text)
+        self.assertIn("test_where_the_threads_are", text)
