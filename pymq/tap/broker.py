@@ -11,6 +11,7 @@ from twisted.application.service import IService
 from pymq.broker.config import BrokerConfig, check_role
 from pymq.settings import describe_settings, lines_of, read_settings, unknown_keys
 from pymq.store.config import MessageStoreConfig
+from pymq.tap.limits import raise_open_files_limit
 from pymq.tap.options import ServerOptions
 from pymq.tap.starting import PlainStart
 
@@ -61,6 +62,7 @@ def makeService(options: Options) -> IService:
 
     from pymq.services.broker import BrokerController
 
+    raise_open_files_limit()
     controller = BrokerController(options.broker_config, options.store_config, reactor=reactor, warnings=options.warnings)
     # A step of the start that failed in a later turn is in the log; a process without a broker is of no use.
     controller.when_ready.addErrback(lambda _: reactor.stop())

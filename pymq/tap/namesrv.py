@@ -9,6 +9,7 @@ from twisted.application.service import IService
 
 from pymq.namesrv.config import NamesrvConfig
 from pymq.settings import describe_settings, lines_of, read_settings, unknown_keys
+from pymq.tap.limits import raise_open_files_limit
 from pymq.tap.options import ServerOptions
 from pymq.tap.starting import PlainStart
 
@@ -48,4 +49,5 @@ def makeService(options: Options) -> IService:
 
     from pymq.services.namesrv import NamesrvController
 
+    raise_open_files_limit()
     return PlainStart(NamesrvController(options.config, reactor=reactor, warnings=options.warnings))

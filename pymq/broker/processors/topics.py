@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
@@ -70,7 +71,9 @@ class TopicAdminProcessor:
         consumers: ConsumerManager,
         offsets: ConsumerOffsetManager,
         stats: BrokerStatsManager,
+        when_told: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
+        self._when_told = when_told
         self._config = config
         self._store_config = store_config
         self._store = store
@@ -78,7 +81,7 @@ class TopicAdminProcessor:
         self._consumers = consumers
         self._offsets = offsets
         self._stats = stats
-        self._answers: dict[int, Callable[[RemotingCommand], RemotingCommand]] = {
+        self._answers: dict[int, Callable[[RemotingCommand], RemotingCommand | Deferred[RemotingCommand]]] = {
             RequestCode.UPDATE_AND_CREATE_TOPIC: self._update,
             RequestCode.DELETE_TOPIC_IN_BROKER: self._delete,
             RequestCode.GET_ALL_TOPIC_CONFIG: self._all,
@@ -89,12 +92,15 @@ class TopicAdminProcessor:
         }
         self.codes = frozenset(self._answers)
 
-    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand:
+    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
         """Answer one of the codes above. Raises RequestError."""
         return self._answers[request.code](request)
 
-    def _update(self, request: RemotingCommand) -> RemotingCommand:
-        """Make or change a topic. `order` is ignored, as in 4.9: what is ordered is written at the name server."""
+    def _update(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
+        """Make or change a topic, and answer when the name servers know: who made it may ask for its route at once.
+
+        `order` is ignored, as in 4.9: what is ordered is written at the name server.
+        """
         check_master(self._store_config)
         header = CreateTopicRequestHeader.from_fields(request.ext_fields)
         self._check_changeable(header.topic)
@@ -115,7 +121,7 @@ class TopicAdminProcessor:
                 attributes=parse_attributes(header.attributes, None if known is None else known.attributes),
             )
         )
-        return request.reply()
+        return self._when_told().addCallback(lambda _: request.reply())
 
     def _delete(self, request: RemotingCommand) -> RemotingCommand:
         """Forget a topic with its queues, and how far groups read it: made anew, its queues begin at 0."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -42,7 +43,8 @@ class TopicAdminProcessorTests(SynchronousTestCase):
             "topic": "N", "defaultTopic": "TBW102", "readQueueNums": "3", "writeQueueNums": "2", "perm": "6",
             "topicFilterType": "SINGLE_TAG", "topicSysFlag": "1", "order": "true",
         }  # fmt: skip
-        return self.ask(17, **{**usual, **fields})
+        told: Deferred[RemotingCommand] = self.ask(17, **{**usual, **fields})  # type: ignore[assignment]
+        return self.successResultOf(told)
 
     def assert_refused(self, code: int, word: str, call: Any, *arguments: Any, **fields: str) -> None:
         """The request is refused and the reason holds `word`."""
@@ -54,6 +56,16 @@ class TopicAdminProcessorTests(SynchronousTestCase):
         """For these codes."""
         verifyObject(IRequestProcessor, self.processor)
         self.assertEqual(self.processor.codes, {17, 21, 202, 215, 300, 305, 351})
+
+    def test_the_answer_waits_for_the_name_servers(self) -> None:
+        """Who made a topic asks for its route at once."""
+        told: Deferred[None] = Deferred()
+        self.processor._when_told = lambda: told
+        usual = {"topic": "N", "defaultTopic": "TBW102", "readQueueNums": "3", "writeQueueNums": "2", "perm": "6"}
+        answer: Deferred[RemotingCommand] = self.ask(17, **usual, topicFilterType="SINGLE_TAG")  # type: ignore[assignment]
+        self.assertNoResult(answer)
+        told.callback(None)
+        self.assertEqual(self.successResultOf(answer).code, 0)
 
     def test_topic_is_made_and_changed(self) -> None:
         """`order` is ignored, as in 4.9."""
