@@ -1,0 +1,1 @@
+A broker with a name server inside, a name server of its own and a client library. Java 4.9 and 5.x, Node and C++ programs written for Apache RocketMQ, and ``mqadmin``, do their work against ``pymq-broker`` unchanged: sends, push and pull consumers, rebalancing, kept offsets, queries, synchronous flush and recovery.
