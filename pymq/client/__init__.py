@@ -28,6 +28,7 @@ from pymq.client.results import (
     SendStatus,
     ServiceState,
 )
+from pymq.client.transactions import LocalTransactionState, TransactionProducer, TransactionSendResult
 from pymq.message.message import Message, MessageQueue, StoredMessage
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ConsumeMessageContext",
     "ConsumeMessageHook",
     "ConsumeStatus",
+    "LocalTransactionState",
     "Message",
     "MessageModel",
     "MessageQueue",
@@ -57,5 +59,7 @@ __all__ = [
     "SendStatus",
     "ServiceState",
     "StoredMessage",
+    "TransactionProducer",
+    "TransactionSendResult",
     "reply_message",
 ]

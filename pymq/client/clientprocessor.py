@@ -11,11 +11,13 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from pymq.client.instance import MQClientInstance
-from pymq.client.membership import ConsumerMember
+from pymq.client.membership import ConsumerMember, TransactionMember
 from pymq.client.request import pushed_reply
 from pymq.client.running import thread_stacks
 from pymq.errors import DecodeError, RequestError
 from pymq.interfaces import IChannel, IRequestProcessor
+from pymq.message.message import StoredMessage
+from pymq.message.properties import PGROUP
 from pymq.message.record import decode_record
 from pymq.wire import javajson
 from pymq.wire.bodies.messagequeue import MessageQueue, by_queue
@@ -30,6 +32,7 @@ from pymq.wire.headers.clients import (
     ResetOffsetRequestHeader,
 )
 from pymq.wire.headers.messages import ReplyMessageRequestHeader
+from pymq.wire.headers.transactions import CheckTransactionStateRequestHeader
 
 
 @implementer(IRequestProcessor)
@@ -46,10 +49,13 @@ class ClientRemotingProcessor:
             int(RequestCode.CONSUME_MESSAGE_DIRECTLY): self._consume_directly,
             int(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT): self._reply_arrived,
         }
-        self.codes = frozenset(self._handlers)
+        self.codes = frozenset({*self._handlers, int(RequestCode.CHECK_TRANSACTION_STATE)})
 
     def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand] | None:
         """Answer a broker's request. Raises RequestError."""
+        if request.code == RequestCode.CHECK_TRANSACTION_STATE:
+            self._check_transaction(channel, request)
+            return None
         outcome: RemotingCommand | Deferred[RemotingCommand] | None = self._handlers[request.code](request)
         return outcome
 
@@ -62,6 +68,15 @@ class ClientRemotingProcessor:
     def _consumer_ids_changed(self, request: RemotingCommand) -> None:
         NotifyConsumerIdsChangedRequestHeader.from_fields(request.ext_fields)
         self._instance.rebalance_soon()
+
+    def _check_transaction(self, channel: IChannel, request: RemotingCommand) -> None:
+        header = CheckTransactionStateRequestHeader.from_fields(request.ext_fields)
+        message = _message_in(request.body)
+        group = message.properties.get(PGROUP, "")
+        producer = self._instance.producers.get(group)
+        if not isinstance(producer, TransactionMember):
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"no producer of transactions is in the group {group} of this client")
+        producer.check_transaction(channel, header, message)
 
     def _reset_offset(self, request: RemotingCommand) -> None:
         header = ResetOffsetRequestHeader.from_fields(request.ext_fields)
@@ -84,10 +99,7 @@ class ClientRemotingProcessor:
     def _consume_directly(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
         header = ConsumeMessageDirectlyResultRequestHeader.from_fields(request.ext_fields)
         consumer = self._consumer(header.consumer_group)
-        try:
-            message = decode_record(request.body)
-        except DecodeError as error:
-            raise RequestError(ResponseCode.SYSTEM_ERROR, str(error)) from error
+        message = _message_in(request.body)
         message.broker_name = header.broker_name or ""
 
         async def consumed() -> RemotingCommand:
@@ -104,6 +116,14 @@ class ClientRemotingProcessor:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"process reply message fail: {error}") from error
         self._instance.replies.arrived(reply)
         return request.reply()
+
+
+def _message_in(body: bytes) -> StoredMessage:
+    """The message that a request carries. Raises RequestError."""
+    try:
+        return decode_record(body)
+    except DecodeError as error:
+        raise RequestError(ResponseCode.SYSTEM_ERROR, str(error)) from error
 
 
 def _offsets_in(body: bytes) -> dict[MessageQueue, int]:

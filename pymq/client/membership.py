@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from pymq.interfaces import IChannel
 from pymq.message.message import StoredMessage
 from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
 from pymq.wire.bodies.heartbeat import ConsumerData
 from pymq.wire.bodies.messagequeue import MessageQueue
+from pymq.wire.headers.transactions import CheckTransactionStateRequestHeader
 
 
 class ProducerMember(Protocol):
@@ -19,6 +21,14 @@ class ProducerMember(Protocol):
 
     def publish_topics(self) -> Iterable[str]:
         """The topics whose routes it uses."""
+
+
+@runtime_checkable
+class TransactionMember(ProducerMember, Protocol):
+    """A producer of transactional messages, as its instance sees it."""
+
+    def check_transaction(self, channel: IChannel, header: CheckTransactionStateRequestHeader, message: StoredMessage) -> None:
+        """Tell the broker at the other end of `channel` what became of a transaction."""
 
 
 class ConsumerMember(Protocol):
