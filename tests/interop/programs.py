@@ -24,12 +24,15 @@ What each family can do; the rest its client does not have, or not in a form a p
 | node   | sync async (no batch, order or one-way)   | push broadcast tag                         |
 | cpp    | sync async oneway ordered (its batch is   | push orderly broadcast pull tag; always    |
 |        | stored as one message by Apache too)      | from the first offset; never says `assigned` |
+| go     | sync async oneway batch ordered queue     | push orderly broadcast pull litepull tag;  |
+|        |                                           | pull always from the first offset;         |
+|        |                                           | broadcast never says `assigned`            |
 | python | all                                       | all                                        |
 
-The Go client is missing: its module could not be fetched from the Go module proxy when this was written.
-Only the Java program has createTopic, view, query and minmax. The C++ client does not tell the queue of a sent message,
-and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead of JSON.
-Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.
+Only the Java program has createTopic, view, query and minmax. The Go program has createTopic and deleteTopic, with
+`--broker H:P`, and topics, which lists their names. The C++ client does not tell the queue of a sent message, Go no message
+id of a batch, and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead
+of JSON. Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.
 """
 import contextlib
 import json
@@ -67,6 +70,10 @@ def _cpp(home, arguments):
     return [toolchain.cpp_python(), HERE / "cpp" / "client_program.py", *arguments], {}
 
 
+def _go(home, arguments):
+    return [toolchain.go_program(), *arguments], {}
+
+
 def _python(home, arguments):
     program = HERE / "python" / "client_program.py"
     return [sys.executable, program, *arguments], {"PYTHONPATH": ROOT, "PYTHONUNBUFFERED": "1"}
@@ -77,9 +84,10 @@ FAMILIES = {
     **{f"java-{version}+rocketmq": _java(version, "ROCKETMQ") for version in toolchain.CLIENT_VERSIONS},
     "node": _node,
     "cpp": _cpp,
+    "go": _go,
     "python": _python,
 }
-FOREIGN = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "cpp")
+FOREIGN = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "cpp", "go")
 
 
 class Program:
@@ -126,7 +134,7 @@ class Program:
         return [event for event in self.of("received") if event["body_prefix"].startswith(prefix + ":")]
 
     def wait_queues(self, count, timeout_s=60):
-        """Wait until the receiver has exactly so many queues (Java, node, python)."""
+        """Wait until the receiver has exactly so many queues (Java, node, Go, python)."""
         def assigned():
             found = self.of("assigned")
             return found and found[-1]["queues"] == count

@@ -6,7 +6,7 @@ from .pymq_server import PyMQServer
 
 MANY = 10000
 SOME = 2000
-FULL = ("java-4.9.8", "java-5.5.0", "node", "cpp")
+FULL = ("java-4.9.8", "java-5.5.0", "node", "cpp", "go")
 JAVA = ("java-4.9.8", "java-5.5.0")
 
 
@@ -62,13 +62,13 @@ def test_binary_headers(pymq, family):
     exchange(pymq, named("binary", family), family, family, MANY)
 
 
-@pytest.mark.parametrize("family", [*JAVA, *(family + "+rocketmq" for family in JAVA)])
+@pytest.mark.parametrize("family", [*JAVA, *(family + "+rocketmq" for family in JAVA), "go"])
 def test_batches(pymq, family):
     """Messages sent in batches arrive one by one, in order."""
     exchange(pymq, named("batches", family), family, family, SOME, mode="batch")
 
 
-@pytest.mark.parametrize("family", [*JAVA, "cpp"])
+@pytest.mark.parametrize("family", [*JAVA, "cpp", "go"])
 def test_ordered(pymq, family):
     """Messages sent in order to chosen queues reach an orderly consumer in that order."""
     topic = pymq.create_topic(named("ordered", family))
@@ -78,7 +78,7 @@ def test_ordered(pymq, family):
     checks.delivered_in_order(got)
 
 
-@pytest.mark.parametrize("family", [*JAVA, *(family + "+rocketmq" for family in JAVA), "cpp"])
+@pytest.mark.parametrize("family", [*JAVA, *(family + "+rocketmq" for family in JAVA), "cpp", "go"])
 def test_one_way(pymq, family):
     """Messages that nobody acknowledges arrive all the same."""
     topic = pymq.create_topic(named("oneway", family))
@@ -88,7 +88,7 @@ def test_one_way(pymq, family):
     checks.dense(got)
 
 
-@pytest.mark.parametrize("family", [*JAVA, "node", "cpp"])
+@pytest.mark.parametrize("family", [*JAVA, "node", "cpp", "go"])
 def test_asynchronous(pymq, family):
     """Many sends in flight: each acknowledged one is where the broker said."""
     topic = pymq.create_topic(named("async", family))
@@ -99,7 +99,8 @@ def test_asynchronous(pymq, family):
     checks.acked_are_there(sent, got)
 
 
-@pytest.mark.parametrize("family, way", [*((family, way) for family in JAVA for way in ("pull", "litepull")), ("cpp", "pull")])
+@pytest.mark.parametrize("family, way", [
+    *((family, way) for family in (*JAVA, "go") for way in ("pull", "litepull")), ("cpp", "pull")])
 def test_pulling(pymq, family, way):
     """Consumers that pull get all, in order."""
     topic = pymq.create_topic(named(way, family))
@@ -109,7 +110,7 @@ def test_pulling(pymq, family, way):
     checks.delivered_in_order(got)
 
 
-@pytest.mark.parametrize("family", [*JAVA, "node", "cpp"])
+@pytest.mark.parametrize("family", [*JAVA, "node", "cpp", "go"])
 def test_tags(pymq, family):
     """A consumer with a tag gets the messages with that tag and no others."""
     topic = pymq.create_topic(named("tags", family))
@@ -132,3 +133,15 @@ def test_java_asks(pymq, family):
     queues = programs.run(family, "minmax", **base).of("queue")
     assert [queue["min"] for queue in queues] == [0, 0] and sum(queue["max"] for queue in queues) == 10
     assert [queue["search"] for queue in queues] == [0, 0]
+
+
+@pytest.mark.parametrize("family", ["go"])
+def test_go_asks(pymq, family):
+    """Go's admin client makes a topic, finds it in the list, and deletes it."""
+    base = {"namesrv": pymq.namesrv, "broker": pymq.broker, "topic": "go-asks"}
+    programs.run(family, "createTopic", **base, queues=2)
+    sent = programs.send(family, pymq, "go-asks", 10).of("sent")
+    assert {event["queueId"] for event in sent} == {0, 1}
+    assert "go-asks" in {event["topic"] for event in programs.run(family, "topics", namesrv=pymq.namesrv).of("topic")}
+    programs.run(family, "deleteTopic", **base)
+    assert "go-asks" not in {event["topic"] for event in programs.run(family, "topics", namesrv=pymq.namesrv).of("topic")}

@@ -11,8 +11,8 @@ COUNT = 1000
 ROUND = 64
 ROUNDS_MAX = 40
 SETTLE_S = 60
-TELLS_QUEUES = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "python")
-FAMILIES = ("java-4.9.8", "java-5.5.0", "node", "cpp", "python")
+TELLS_QUEUES = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "go", "python")
+FAMILIES = ("java-4.9.8", "java-5.5.0", "node", "cpp", "go", "python")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_share_and_take_over(pymq, family):
         two.stop()
 
 
-@pytest.mark.parametrize("family", ["java-4.9.8", "java-5.5.0", "node", "cpp", "python"])
+@pytest.mark.parametrize("family", ["java-4.9.8", "java-5.5.0", "node", "cpp", "go", "python"])
 def test_broadcast(pymq, family):
     """Each of two broadcast consumers gets everything."""
     topic = pymq.create_topic(f"broadcast-{family.replace('.', '_')}")
@@ -92,7 +92,7 @@ def test_broadcast(pymq, family):
             member.stop()
 
 
-@pytest.mark.parametrize("family", ["java-4.9.8", "java-5.5.0", "node", "python"])
+@pytest.mark.parametrize("family", ["java-4.9.8", "java-5.5.0", "node", "go", "python"])
 def test_goes_on_where_it_stopped(pymq, family):
     """A consumer that stopped cleanly gets, when it comes back, only what it has not had."""
     topic = pymq.create_topic(f"resume-{family.replace('.', '_')}")

@@ -26,7 +26,7 @@ def test_sends_and_receives(apache, family):
 
 
 @pytest.mark.parametrize("family, mode", [
-    *(("java-4.9.8", mode) for mode in ("async", "oneway", "batch", "ordered", "queue")),
+    *((family, mode) for family in ("java-4.9.8", "go") for mode in ("async", "oneway", "batch", "ordered", "queue")),
     ("java-5.5.0", "batch"), ("java-5.5.0+rocketmq", "async"), ("java-4.9.8+rocketmq", "sync"),
     ("node", "async"), ("cpp", "async"), ("cpp", "oneway"), ("cpp", "ordered"),
 ])
@@ -46,7 +46,7 @@ def test_send_modes(apache, family, mode):
 
 
 @pytest.mark.parametrize("family, way", [
-    ("java-4.9.8", "orderly"), ("java-4.9.8", "pull"), ("java-4.9.8", "litepull"), ("java-4.9.8", "broadcast"),
+    *((family, way) for family in ("java-4.9.8", "go") for way in ("orderly", "pull", "litepull", "broadcast")),
     ("java-5.5.0", "orderly"), ("java-5.5.0", "pull"), ("java-5.5.0", "broadcast"), ("cpp", "orderly"), ("cpp", "pull"),
 ])
 def test_ways_to_receive(apache, family, way):
@@ -96,12 +96,13 @@ def test_restart_after_kill():
         checks.whole(programs.receive("java-4.9.8", cluster, topic, COUNT).of("received"), COUNT)
 
 
-def test_forever_until_told(apache, tmp_path):
+@pytest.mark.parametrize("family", ["java-4.9.8", "go"])
+def test_forever_until_told(apache, tmp_path, family):
     """A sender without an end stops at SIGTERM and has written down what was accepted."""
-    topic = apache.create_topic("harness-forever")
+    topic = apache.create_topic(f"forever-{family.replace('.', '_')}")
     acks = tmp_path / "acks"
-    with programs.Program("java-4.9.8", "send", namesrv=apache.namesrv, topic=topic, group="PG", forever=True,
-                          quiet=True, ack_file=acks) as sender:
+    with programs.Program(family, "send", namesrv=apache.namesrv, topic=topic, group="PG", forever=True, quiet=True,
+                          ack_file=acks) as sender:
         sender.wait_event("ready")
         sender.child.wait_for(lambda: acks.exists() and acks.read_text().count("\n") > 100, 20, "100 acks")
         assert sender.stop()["sent"] == acks.read_text().count("\n")

@@ -2,7 +2,8 @@
 
 Every artefact is a folder of the cache (`PYMQ_INTEROP_CACHE`, by default `~/.cache/pymq-interop`) with a stamp that says
 what it was made from. A second run finds the stamp and costs nothing; a change of the sources builds that artefact anew.
-Everything comes through the ordinary clients (mvn, npm, pip) as they are set up on the machine.
+Everything comes through the ordinary clients (mvn, npm, pip, go) as they are set up on the machine. Not every Go module
+proxy serves the Go client: `go_module_is_served` tells, and `prepare` leaves the Go program to the tests that need it.
 """
 import contextlib
 import fcntl
@@ -19,6 +20,7 @@ CLIENT_VERSIONS = ("4.9.8", "5.3.3", "5.5.0")
 SERVER_VERSIONS = ("4.9.7", "5.3.3", "5.5.0")
 ALI_ONS_VERSION = "3.12.0"
 CPP_PACKAGE = "rocketmq==0.4.4"
+GO_CLIENT = "github.com/apache/rocketmq-client-go/v2@v2.1.2"
 BUILD_TIMEOUT_S = 600
 
 # Flags of every JVM here: light, quick to start, open to the reflection of old netty and fastjson on JDK 17.
@@ -157,6 +159,28 @@ def cpp_python():
     return artefact("cpp", (CPP_PACKAGE, sys.version), build) / "venv" / "bin" / "python"
 
 
+def go_module_is_served(module=GO_CLIENT):
+    """Does the Go module proxy of this machine have that module?"""
+    with tempfile.TemporaryDirectory(prefix="pymq-go-") as folder:
+        (Path(folder) / "go.mod").write_text("module empty\n")
+        asked = subprocess.run([need_tool("go", "golang-go"), "list", "-m", module], cwd=folder, stdin=subprocess.DEVNULL,
+                               capture_output=True, timeout=BUILD_TIMEOUT_S)
+        return asked.returncode == 0
+
+
+def go_program():
+    """Our Go client program, compiled with the Go client from the module proxy."""
+    sources = [HERE / "go" / "go.mod", *sorted((HERE / "go").glob("*.go"))]
+
+    def build(folder):
+        for path in sources:
+            shutil.copy(path, folder)
+        run([need_tool("go", "golang-go"), "build", "-mod=mod", "-o", "client_program", "."], folder,
+            f"building the Go program with {GO_CLIENT} from the Go module proxy")
+
+    return artefact("go-program", [path.read_text() for path in sources], build) / "client_program"
+
+
 def write_logback(home):
     """The logging files that 4.9 servers and tools want to find under -Drocketmq.home.dir; warnings go into `home`."""
     (home / "conf").mkdir(exist_ok=True)
@@ -176,7 +200,7 @@ def mqadmin(version, arguments, timeout_s=60):
 
 
 def prepare():
-    """Fetch and build everything; what CI runs before the tests, so that their time is their own."""
+    """Fetch and build everything but the Go program; what CI runs before the tests, so that their time is their own."""
     for version in CLIENT_VERSIONS:
         java_program(version)
     for version in SERVER_VERSIONS:
