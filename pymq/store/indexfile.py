@@ -17,7 +17,7 @@ from construct import Int32sb, Int64sb, Struct
 
 from pymq.interfaces import IFile
 from pymq.layout import fixed_head
-from pymq.store.keyhash import index_hash, topic_seed
+from pymq.store.keyhash import index_hashes, topic_seed
 
 __all__ = ["INDEX_ENTRY", "INDEX_HEADER", "INDEX_SLOT", "IndexFile", "IndexRow", "file_size"]
 
@@ -87,7 +87,7 @@ class IndexFile:
         count, used, begin_ms = self.index_count, self.used_slots, self.begin_ms
         end_offset, end_ms = self.end_offset, self.end_ms
         entry_at = self._entries_at + count * _ENTRY_BYTES
-        read_slot, write_slot, write_entry, hash_of = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into, index_hash
+        read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into
         seed_topic, seed, seconds_ms, seconds = "", topic_seed(""), 0, 0
         for at in range(start, len(rows)):
             topic, keys, log_offset, store_ms = rows[at]
@@ -98,11 +98,10 @@ class IndexFile:
             if store_ms != seconds_ms:
                 seconds_ms, seconds = store_ms, _seconds_between(begin_ms, store_ms)
             first = count - key_at
-            for key in keys[key_at:] if key_at else keys:
+            for key_hash in index_hashes(seed, keys[key_at:] if key_at else keys):
                 if count >= limit:
                     self._set_end(count, used, end_offset, end_ms)
                     return at, count - first
-                key_hash = hash_of(seed, key)
                 slot_at = _HEADER_BYTES + key_hash % slots * _SLOT_BYTES
                 (previous,) = read_slot(view, slot_at)
                 if previous <= 0 or previous > count:

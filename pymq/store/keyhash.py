@@ -10,14 +10,15 @@ ASCII text only; so a hit for each part means that the whole key is ASCII.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import mul
 
 from pymq.message.tags import java_hash, java_hash_onto
 
-__all__ = ["index_hash", "topic_seed"]
+__all__ = ["index_hash", "index_hashes", "topic_seed"]
 
-#: Entries that each dictionary holds before it is emptied.
-CACHED_PARTS_MAX = 4096
+#: Entries that each dictionary holds before it is emptied: the 4096 tails of unique keys, and as many of numbered ones.
+CACHED_PARTS_MAX = 8192
 #: Longer keys take the slow way.
 FAST_LENGTH_MAX = 255
 
@@ -52,16 +53,23 @@ def index_hash(seed: int, key: str) -> int:
 
     `seed` is `topic_seed(topic)`. Java: IndexFile.indexKeyHashMethod.
     """
-    length = len(key)
-    try:
-        if length == _UNIQUE_LENGTH:
-            value = seed * _UNIQUE_POWER + _heads[key[:26]] + _middles[key[26:29]] + _tails[key[29:]]
-        else:
-            value = seed * _POWERS[length] + _stems[key[:-3]] + _tails[key[-3:]]
-    except (KeyError, IndexError):
-        value = _hash_slowly(seed, key)
-    value &= _MASK
-    return value if value < 0x80000000 else -value & 0x7FFFFFFF
+    return index_hashes(seed, (key,))[0]
+
+
+def index_hashes(seed: int, keys: Iterable[str]) -> list[int]:
+    """`index_hash` of each key: those of a message at once, for a call costs as much as the hash."""
+    heads, middles, tails, hashes = _heads, _middles, _tails, []
+    for key in keys:
+        length = len(key)
+        try:
+            if length == 32:
+                value = seed * _UNIQUE_POWER + heads[key[:26]] + middles[key[26:29]] + tails[key[29:]] & _MASK
+            else:
+                value = seed * _POWERS[length] + _stems[key[:-3]] + tails[key[-3:]] & _MASK
+        except (KeyError, IndexError):
+            value = _hash_slowly(seed, key) & _MASK
+        hashes.append(value if value < 0x80000000 else -value & 0x7FFFFFFF)
+    return hashes
 
 
 def _keep(cache: dict[str, int], text: str, value: int) -> int:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.store import keyhash
-from pymq.store.keyhash import index_hash, topic_seed
+from pymq.store.keyhash import index_hash, index_hashes, topic_seed
 
 
 def java_index_hash(text: str) -> int:
@@ -51,6 +51,13 @@ class IndexHashTests(SynchronousTestCase):
         expected = java_index_hash(f"TopicTest#{key}")
         self.assertEqual([self.hash_of("TopicTest", key), self.hash_of("TopicTest", key)], [expected, expected])
 
+    @given(st.lists(st.text(alphabet="0123456789-é", max_size=40), max_size=4))
+    def test_keys_of_one_message(self, keys: list[str]) -> None:
+        """Many keys at once, numbered ones among them, hash as each of them does, the first time and again."""
+        expected = [java_index_hash(f"TopicTest#{key}") for key in keys]
+        hashes = [index_hashes(topic_seed("TopicTest"), keys) for _ in range(2)]
+        self.assertEqual(hashes, [expected, expected])
+
     @given(st.text(alphabet="Aé\U0001f600", min_size=32, max_size=32))
     def test_foreign_characters_in_the_length_of_unique_keys(self, key: str) -> None:
         """32 characters beyond ASCII hash over UTF-16 units, also next to cached ASCII parts."""
@@ -65,7 +72,8 @@ class IndexHashTests(SynchronousTestCase):
         """However many topics and clients come, the dictionaries stay small."""
         for number in range(keyhash.CACHED_PARTS_MAX + 10):
             self.hash_of(f"topic{number}", f"{number:032X}")
-        caches = (keyhash._seeds, keyhash._heads, keyhash._middles, keyhash._tails)
+            self.hash_of("T", f"{number}000")
+        caches = (keyhash._seeds, keyhash._heads, keyhash._middles, keyhash._tails, keyhash._stems)
         self.assertTrue(all(len(cache) <= keyhash.CACHED_PARTS_MAX for cache in caches))
 
 
