@@ -78,6 +78,8 @@ class ProducerConfig(ClientConfig):
     default_topic_queue_nums: int = setting(4, "queues of a topic that its first message creates", least=1, most=65535)
     send_latency_fault_enable: bool = setting(False, "whether brokers that are slow or failed are left alone for a while")
     sends_in_flight_max: int = setting(65535, "sends that may wait for their answer at one time", least=1)
+    enable_msg_trace: bool = setting(False, "whether it is told in the trace topic what becomes of messages")
+    customized_trace_topic: str = setting("", "the trace topic; empty is RMQ_SYS_TRACE_TOPIC")
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +118,8 @@ class PushConfig(ConsumerConfig):
     suspend_current_queue_time_s: float = setting(1.0, "seconds that an ordered queue rests after SUSPEND", least=0.01, most=30)
     consume_timeout_s: float = setting(900.0, "seconds after which an unfinished message is sent back", least=1)
     await_termination_s: float = setting(3.0, "seconds that shutdown waits for unfinished listener calls", least=0)
+    enable_msg_trace: bool = setting(False, "whether it is told in the trace topic what becomes of messages")
+    customized_trace_topic: str = setting("", "the trace topic; empty is RMQ_SYS_TRACE_TOPIC")
 
 
 def make_config(cls: type[C], settings: Mapping[str, Any]) -> C:

@@ -16,6 +16,7 @@ from pymq.client.member import Member
 from pymq.client.request import ask
 from pymq.client.results import SendResult
 from pymq.client.send import Sender
+from pymq.client.trace import SendTraceHook, TraceDispatcher, make_dispatcher
 from pymq.errors import InvalidMessage
 from pymq.message.message import Message, StoredMessage
 from pymq.wire.bodies.messagequeue import MessageQueue
@@ -50,6 +51,7 @@ class Producer(Member[ProducerConfig]):
         super().__init__(group, **settings)
         self._hooks = list(hooks)
         self._sender: Sender | None = None
+        self._trace: TraceDispatcher | None = None
         self._topics: set[str] = {self.config.create_topic_key}
 
     # As a member of its instance
@@ -62,13 +64,24 @@ class Producer(Member[ProducerConfig]):
         instance.add_producer(self)
         assert self._ids is not None, "made together with the instance"
         turn = random.randrange(_FIRST_TURN_MAX)
-        self._sender = Sender(self.group, self.config, instance, self._ids.next, hooks=self._hooks, first_turn=turn)
+        hooks = [*self._hooks, *self._trace_hooks(instance, self._ids.next)]
+        self._sender = Sender(self.group, self.config, instance, self._ids.next, hooks=hooks, first_turn=turn)
+
+    def _trace_hooks(self, instance: MQClientInstance, next_id: Callable[[], str]) -> list[SendTraceHook]:
+        if not self.config.enable_msg_trace:
+            return []
+        topic = self.config.customized_trace_topic
+        self._trace = make_dispatcher(self.group, "PRODUCE", topic, instance, self.tasks, next_id)
+        self._topics.add(self._trace.topic)
+        return [SendTraceHook(self._trace, self.clock)]
 
     async def _started(self, instance: MQClientInstance) -> None:
         await instance.update_route(self.config.create_topic_key)
         await instance.heartbeat_all()
 
     async def _stopping(self, instance: MQClientInstance) -> None:
+        if self._trace is not None:
+            await self._trace.close()
         await instance.unregister(self.group, None)
 
     # Sending

@@ -26,6 +26,7 @@ from pymq.client.results import ConsumeContext, ServiceState
 from pymq.client.running import direct_result, running_info
 from pymq.client.send import Sender
 from pymq.client.sendback import SendBack
+from pymq.client.trace import ConsumeTraceHook, TraceDispatcher, make_dispatcher
 from pymq.errors import ClientError
 from pymq.interfaces import IDocuments
 from pymq.message.message import StoredMessage
@@ -67,6 +68,7 @@ class PushConsumer(Member[PushConfig]):
         self._documents = documents
         self._subscriptions: dict[str, SubscriptionData] = {}
         self._listener: Listener | None = None
+        self._trace: TraceDispatcher | None = None
         self._is_orderly = False
         self._started_s = 0.0
 
@@ -119,7 +121,8 @@ class PushConsumer(Member[PushConfig]):
             self._subscriptions[topic] = build_subscription(topic, SUBSCRIBE_ALL, sub_version=self._now_ms())
         self._started_s = self.clock.seconds()
         self._offsets = self._make_offsets(instance)
-        self._call = ListenerCall(self.group, self._listener, self._hooks, is_orderly=self._is_orderly)
+        hooks = [*self._hooks, *self._trace_hooks(instance)]
+        self._call = ListenerCall(self.group, self._listener, hooks, is_orderly=self._is_orderly)
         self._rebalancer = Rebalancer(
             self.group,
             instance,
@@ -145,6 +148,14 @@ class PushConsumer(Member[PushConfig]):
             illegal_offset=self._illegal_offset,
         )
         instance.add_consumer(self)
+
+    def _trace_hooks(self, instance: MQClientInstance) -> list[ConsumeTraceHook]:
+        if not self.config.enable_msg_trace:
+            return []
+        assert self._ids is not None, "made together with the instance"
+        topic, next_id = self.config.customized_trace_topic, self._ids.next
+        self._trace = make_dispatcher(self.group, "CONSUME", topic, instance, self.tasks, next_id)
+        return [ConsumeTraceHook(self._trace, self.clock, next_id)]
 
     def _make_offsets(self, instance: MQClientInstance) -> OffsetStore:
         if self.config.message_model is MessageModel.CLUSTERING:
@@ -203,6 +214,8 @@ class PushConsumer(Member[PushConfig]):
         self._rebalancer.take_no_more()
         self._puller.is_suspended = True
         await self._consumption.stop()
+        if self._trace is not None:
+            await self._trace.close()
         await self.persist_offsets()
         await self._rebalancer.close()
         await instance.unregister(None, self.group)
