@@ -4,17 +4,20 @@ All programs understand the same words and print one JSON object a line, each wi
 
     send    --namesrv H:P --topic T --group G --count N --size BYTES --mode MODE [--batch 10] [--queue Q] [--tag TAG]
             [--key-prefix K] [--prefix P] [--interval-ms M] [--forever] [--quiet] [--ack-file F] [--instance NAME]
+            [--delay-level L]
     receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
             [--pull] [--litepull] [--tag EXPRESSION] [--from first|last] [--at-once] [--instance NAME]
+            [--fail-times N] [--max-reconsume N]
 
 A body is `P:00000042:` padded with letters to the size. `send` prints `ready`, then `sent` (seq, msgId, offsetMsgId,
 queueId, queueOffset, status), `oneway` or `failed` for each message unless --quiet, writes `seq queueId queueOffset`
 for each acknowledged one into the ack file, and at the end `done` (sent, failed). With --forever it repeats a failed
 message until SIGTERM or the end of its standard input. `receive` prints `ready`, `assigned` (queues) whenever the number
-of its queues changes, `received` (body_prefix, size, queueId, queueOffset, msgId, tags, reconsume), `corrupt` for a body
-that is not whole, and `done` (received) once the expected number of distinct messages came, or at SIGTERM. Events are
-written out every 100 ms or so; with --at-once before the message counts as consumed, so that a killed receiver has
-told all that it took.
+of its queues changes, `received` (body_prefix, size, queueId, queueOffset, msgId, tags, reconsume; from java, node and
+python also topic and the times born and at, in ms), `corrupt` for a body that is not whole, and `done` (received) once
+the expected number of distinct messages came, or at SIGTERM. Events are written out every 100 ms or so; with --at-once
+before the message counts as consumed, so that a killed receiver has told all that it took. With --fail-times (java, node,
+python) the listener fails a message until it came so many times again; only then it counts as received.
 
 What each family can do; the rest its client does not have, or not in a form a program can use:
 

@@ -23,7 +23,7 @@ final class Receiver {
 
     private final Flags flags;
     private final String topic, group, tag;
-    private final int expect, size;
+    private final int expect, size, failTimes;
     private final long deadline;
     private final Set<String> distinct = ConcurrentHashMap.newKeySet();
     private int queuesShown;
@@ -35,6 +35,7 @@ final class Receiver {
         tag = flags.get("tag", "*");
         expect = flags.number("expect", Integer.MAX_VALUE);
         size = flags.number("size", 0);
+        failTimes = flags.number("fail-times", 0);
         deadline = System.nanoTime() + flags.number("timeout-s", 3600) * 1_000_000_000L;
     }
 
@@ -50,7 +51,9 @@ final class Receiver {
         DefaultMQPushConsumer consumer = ClientProgram.configured(new DefaultMQPushConsumer(group), flags);
         consumer.setConsumeFromWhere(from());
         if (flags.has("broadcast")) broadcast(consumer);
-        consumer.setConsumeMessageBatchMaxSize(32);
+        consumer.setConsumeMessageBatchMaxSize(failTimes > 0 ? 1 : 32);
+        consumer.setMaxReconsumeTimes(flags.number("max-reconsume", -1));
+        consumer.setSuspendCurrentQueueTimeMillis(100);
         consumer.setConsumeThreadMin(4);
         consumer.setConsumeThreadMax(4);
         consumer.setAwaitTerminationMillisWhenShutdown(5000);
@@ -58,12 +61,12 @@ final class Receiver {
         if (flags.has("orderly")) {
             consumer.registerMessageListener((MessageListenerOrderly) (all, context) -> {
                 all.forEach(this::received);
-                return ConsumeOrderlyStatus.SUCCESS;
+                return failing(all) ? ConsumeOrderlyStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT : ConsumeOrderlyStatus.SUCCESS;
             });
         } else {
             consumer.registerMessageListener((MessageListenerConcurrently) (all, context) -> {
                 all.forEach(this::received);
-                return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+                return failing(all) ? ConsumeConcurrentlyStatus.RECONSUME_LATER : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
             });
         }
         consumer.start();
@@ -144,14 +147,17 @@ final class Receiver {
         queuesShown = queues;
     }
 
+    private boolean failing(List<MessageExt> all) { return all.get(0).getReconsumeTimes() < failTimes; }
+
     private void received(MessageExt message) {
         byte[] body = message.getBody();
         String prefix = Body.prefix(body);
         if (!Body.whole(body, prefix, size)) Events.append("corrupt", "size", body.length, "body_prefix", prefix, "msgId", message.getMsgId());
         Events.append("received", "body_prefix", prefix, "size", body.length, "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(), "msgId", message.getMsgId(), "tags", message.getTags(),
-            "reconsume", message.getReconsumeTimes());
+            "reconsume", message.getReconsumeTimes(), "topic", message.getTopic(), "born", message.getBornTimestamp(),
+            "at", System.currentTimeMillis());
         if (flags.has("at-once")) Events.flush();
-        distinct.add(String.valueOf(prefix));
+        if (message.getReconsumeTimes() >= failTimes) distinct.add(String.valueOf(prefix));
     }
 }

@@ -107,7 +107,9 @@ final class Sender {
 
     private Message message(int seq) {
         String key = flags.has("key-prefix") ? flags.need("key-prefix") + seq : "";
-        return new Message(topic, flags.get("tag", ""), key, Body.make(prefix, seq, size));
+        Message message = new Message(topic, flags.get("tag", ""), key, Body.make(prefix, seq, size));
+        if (flags.has("delay-level")) message.setDelayTimeLevel(flags.number("delay-level", 0));
+        return message;
     }
 
     private void accepted(int seq, int number, SendResult result) {

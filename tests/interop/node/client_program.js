@@ -53,6 +53,7 @@ function prefixOf(text) {
 async function sendOne(producer, flags, seq, acks) {
   const message = new Message(flags.topic, flags.tag || '', makeBody(flags.prefix || 'P', seq, Number(flags.size || 1024)));
   if (flags['key-prefix']) message.keys = [ flags['key-prefix'] + seq ];
+  if (flags['delay-level']) message.delayTimeLevel = Number(flags['delay-level']);
   const result = await producer.send(message);
   if (result.sendStatus !== 'SEND_OK') throw new Error(result.sendStatus);
   const queueId = Number(result.messageQueue.queueId); // it comes as text
@@ -105,8 +106,10 @@ function received(message, flags, distinct) {
     append('corrupt', { size, body_prefix: prefix, msgId: message.msgId });
   }
   append('received', { body_prefix: prefix, size, queueId: message.queueId, queueOffset: Number(message.queueOffset),
-    msgId: message.msgId, tags: message.tags, reconsume: message.reconsumeTimes });
+    msgId: message.msgId, tags: message.tags, reconsume: message.reconsumeTimes, topic: message.topic,
+    born: Number(message.bornTimestamp), at: Date.now() });
   if (flags['at-once']) flush();
+  if (message.reconsumeTimes < Number(flags['fail-times'] || 0)) throw new Error('as asked');
   distinct.add(prefix);
 }
 
@@ -116,7 +119,8 @@ async function receive(flags) {
   const deadline = Date.now() + 1000 * Number(flags['timeout-s'] || 3600);
   const from = flags.from === 'last' ? 'CONSUME_FROM_LAST_OFFSET' : 'CONSUME_FROM_FIRST_OFFSET';
   const consumer = new Consumer(Object.assign(options(flags), { consumerGroup: flags.group, consumeFromWhere: from,
-    isBroadcast: !!flags.broadcast, parallelConsumeLimit: 32 }));
+    isBroadcast: !!flags.broadcast, parallelConsumeLimit: 32,
+    ...(flags['max-reconsume'] && { maxReconsumeTimes: Number(flags['max-reconsume']) }) }));
   consumer.on('error', error => console.error(error));
   consumer.subscribe(flags.topic, flags.tag || '*', async message => received(message, flags, distinct));
   await consumer.ready();

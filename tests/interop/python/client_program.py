@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogBeginner, textFileLogObserver
 
-from pymq.client import Message, Producer, PullConsumer, PushConsumer, SendStatus
+from pymq.client import ConsumeStatus, Message, Producer, PullConsumer, PushConsumer, SendStatus
 
 IN_FLIGHT_MAX = 256
 FLUSH_S = 0.1
@@ -143,7 +143,8 @@ class Sender:
         """The message of that number."""
         flags = self.flags
         keys = f"{flags.key_prefix}{seq}" if flags.key_prefix else ""
-        return Message(flags.topic, make_body(flags.prefix, seq, flags.size), tags=flags.tag, keys=keys)
+        body = make_body(flags.prefix, seq, flags.size)
+        return Message(flags.topic, body, tags=flags.tag, keys=keys, delay_level=flags.delay_level)
 
     def accepted(self, seq, number, result):
         """The broker has them."""
@@ -195,7 +196,9 @@ class Receiver:
             flags.group,
             message_model="BROADCASTING" if flags.broadcast else "CLUSTERING",
             consume_from_where=where,
-            consume_message_batch_max_size=32,
+            consume_message_batch_max_size=1 if flags.fail_times else 32,
+            max_reconsume_times=flags.max_reconsume,
+            suspend_current_queue_time_s=0.1,
             await_termination_s=5,
             **self.settings,
         )
@@ -238,9 +241,12 @@ class Receiver:
         self.queues_shown = queues
 
     def received_all(self, messages):
-        """Messages came."""
+        """Messages came; what the listener answers."""
         for message in messages:
             self.received(message)
+        if messages and messages[0].reconsume_times < self.flags.fail_times:
+            return ConsumeStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT if self.flags.orderly else ConsumeStatus.RECONSUME_LATER
+        return None
 
     def received(self, message):
         """One message came."""
@@ -250,10 +256,12 @@ class Receiver:
         if head is None or len(body) != (self.flags.size or len(body)) or fill(head, len(body)) != body:
             append("corrupt", size=len(body), body_prefix=prefix, msgId=message.msg_id)
         append("received", body_prefix=prefix, size=len(body), queueId=message.queue_id, queueOffset=message.queue_offset,
-               msgId=message.msg_id, tags=message.tags, reconsume=message.reconsume_times)
+               msgId=message.msg_id, tags=message.tags, reconsume=message.reconsume_times, topic=message.topic,
+               born=message.born_timestamp, at=int(reactor.seconds() * 1000))
         if self.flags.at_once:
             flush()
-        self.distinct.add(prefix)
+        if message.reconsume_times >= self.flags.fail_times:
+            self.distinct.add(prefix)
 
 
 class Asker:
@@ -300,7 +308,8 @@ def parse():
     for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id"):
         parser.add_argument(f"--{name}")
     numbers = {"count": 1, "size": None, "interval-ms": 0, "expect": 0,
-               "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0}
+               "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0,
+               "delay-level": 0, "fail-times": 0, "max-reconsume": -1}
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
     for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once"):

@@ -1,0 +1,1 @@
+Messages may be delayed by level (``messageDelayLevel``), and arrive within milliseconds of their time. Messages that a consumer fails come again with growing delays, and end in the group's dead letter topic: see ``docs/retry-and-delay.rst``.
