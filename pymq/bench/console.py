@@ -31,7 +31,7 @@ async def start(reactor: Any, half: str, options: Any) -> None:
     namesrv_addr = options["namesrvAddr"]
     if half == "producer":
         producer = Producer(PRODUCER_GROUP, namesrv_addr=namesrv_addr, reactor=reactor)
-        await ProducerBenchmark(options, clock=reactor, producer=producer, say=say).run()
+        await run(reactor, ProducerBenchmark(options, clock=reactor, producer=producer, say=say))
         return
     group = options["group"]
     if options["groupSuffixEnable"]:
@@ -43,7 +43,13 @@ async def start(reactor: Any, half: str, options: Any) -> None:
         consume_from_where=ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET,
         consume_concurrency=options["threads"],
     )
-    await ConsumerBenchmark(options, clock=reactor, consumer=consumer, group=group, say=say).run()
+    await run(reactor, ConsumerBenchmark(options, clock=reactor, consumer=consumer, group=group, say=say))
+
+
+async def run(reactor: Any, benchmark: ProducerBenchmark | ConsumerBenchmark) -> None:
+    """Run to the end; a Ctrl-C is an end too, with the last line said and the brokers told that the client leaves."""
+    reactor.addSystemEventTrigger("before", "shutdown", benchmark.stop)
+    await benchmark.run()
 
 
 def say(line: str) -> None:

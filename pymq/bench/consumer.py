@@ -8,13 +8,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from pymq.bench.figures import Timings, consumer_line, header_lines
+from pymq.bench.figures import Timings, consumer_end, consumer_line, header_lines
 from pymq.client import ConsumeStatus, PushConsumer, StoredMessage
 from pymq.periodic import Periodic
 
 
 class ConsumerBenchmark:
-    """One run. With a quantity it ends when so many messages came; without, it goes on."""
+    """One run. With a quantity it ends when so many messages came; without, at `stop`."""
 
     def __init__(self, options: Any, *, clock: Any, consumer: PushConsumer, group: str, say: Callable[[str], None]) -> None:
         self._options = options
@@ -25,6 +25,8 @@ class ConsumerBenchmark:
         self._born = Timings()
         self._stored = Timings()
         self._complete: Deferred[None] = Deferred()
+        self._ended: Deferred[None] = Deferred()
+        self._reported_s = 0.0
         self.received = 0
 
     async def run(self) -> int:
@@ -36,12 +38,26 @@ class ConsumerBenchmark:
         interval_s = options["reportInterval"] / 1000
         reports = Periodic(self._clock, interval_s, self._report, name="report", initial_delay_s=interval_s)
         await self._consumer.start()
+        started = self._reported_s = self._clock.seconds()
         reports.start()
         await self._complete
-        reports.stop()
+        await reports.stop()
         self._report()
+        self._say(consumer_end(self._clock.seconds() - started, self.received, 0))
         await self._consumer.shutdown()
+        self._ended.callback(None)
         return self.received
+
+    def stop(self) -> Deferred[None]:
+        """End; fires when the last line is said and the consumer is shut down. Again is harmless."""
+        self._finish()
+        over: Deferred[None] = Deferred()
+        self._ended.addCallback(lambda _: over.callback(None))
+        return over
+
+    def _finish(self) -> None:
+        if not self._complete.called:
+            self._complete.callback(None)
 
     def _listen(self, messages: Sequence[StoredMessage], context: object) -> ConsumeStatus:
         now_ms = self._clock.seconds() * 1000
@@ -49,11 +65,12 @@ class ConsumerBenchmark:
             self._born.add(max(0.0, now_ms - message.born_timestamp))
             self._stored.add(max(0.0, now_ms - message.store_timestamp))
         self.received += len(messages)
-        if 0 < self._options["messageQuantity"] <= self.received and not self._complete.called:
-            self._complete.callback(None)
+        if 0 < self._options["messageQuantity"] <= self.received:
+            self._finish()
         return ConsumeStatus.CONSUME_SUCCESS
 
     def _report(self) -> None:
-        seconds = self._options["reportInterval"] / 1000
-        self._say(consumer_line(self._clock.seconds(), seconds, self._born, self._stored, 0))
+        now_s = self._clock.seconds()
+        self._say(consumer_line(now_s, now_s - self._reported_s, self._born, self._stored, 0))
+        self._reported_s = now_s
         self._born, self._stored = Timings(), Timings()

@@ -50,7 +50,7 @@ def clock_text(epoch_s: float) -> str:
 def producer_line(now_s: float, seconds: float, timings: Timings, send_failed: int, response_failed: int) -> str:
     """The line of producer.sh for one interval."""
     return (
-        f"Current Time: {clock_text(now_s)} | Send TPS: {int(timings.count / seconds)} | Max RT(ms): {timings.max_ms:.0f} | "
+        f"Current Time: {clock_text(now_s)} | Send TPS: {_rate(timings.count, seconds)} | Max RT(ms): {timings.max_ms:.0f} | "
         f"Average RT(ms): {timings.average_ms:7.3f} | Send Failed: {send_failed} | Response Failed: {response_failed} | "
         f"P50 RT(ms): {timings.percentile(0.5):.1f} | P99 RT(ms): {timings.percentile(0.99):.1f}"
     )
@@ -59,8 +59,8 @@ def producer_line(now_s: float, seconds: float, timings: Timings, send_failed: i
 def producer_end(seconds: float, timings: Timings, send_failed: int, response_failed: int) -> str:
     """The last line of producer.sh."""
     return (
-        f"[Complete] Send Total: {timings.count} | Send TPS: {int(timings.count / seconds)} | Max RT(ms): {timings.max_ms:.0f} | "
-        f"Average RT(ms): {timings.average_ms:7.3f} | Send Failed: {send_failed} | Response Failed: {response_failed} | "
+        f"[Complete] Send Total: {timings.count} | Send TPS: {_rate(timings.count, seconds)} | "
+        f"Max RT(ms): {timings.max_ms:.0f} | Average RT(ms): {timings.average_ms:7.3f} | Send Failed: {send_failed} | Response Failed: {response_failed} | "
         f"P50 RT(ms): {timings.percentile(0.5):.1f} | P99 RT(ms): {timings.percentile(0.99):.1f}"
     )
 
@@ -68,10 +68,20 @@ def producer_end(seconds: float, timings: Timings, send_failed: int, response_fa
 def consumer_line(now_s: float, seconds: float, born: Timings, stored: Timings, failed: int) -> str:
     """The line of consumer.sh for one interval: latency from the sender's clock and from the broker's."""
     return (
-        f"Current Time: {clock_text(now_s)} | Consume TPS: {int(born.count / seconds)} | "
+        f"Current Time: {clock_text(now_s)} | Consume TPS: {_rate(born.count, seconds)} | "
         f"AVG(B2C) RT(ms): {born.average_ms:7.3f} | AVG(S2C) RT(ms): {stored.average_ms:7.3f} | "
         f"MAX(B2C) RT(ms): {born.max_ms:.0f} | MAX(S2C) RT(ms): {stored.max_ms:.0f} | Consume Fail: {failed}"
     )
+
+
+def consumer_end(seconds: float, received: int, failed: int) -> str:
+    """The last line of a consumer, which Java's does not print."""
+    return f"[Complete] Consume Total: {received} | Consume TPS: {_rate(received, seconds)} | Consume Fail: {failed}"
+
+
+def _rate(count: int, seconds: float) -> int:
+    """So many a second; of a stretch that took no time, the count."""
+    return int(count / seconds) if seconds > 0 else count
 
 
 def header_lines(pairs: Sequence[tuple[str, object]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import task
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.bench.options import ProducerOptions
@@ -79,6 +79,33 @@ class ProducerBenchmarkTests(SynchronousTestCase):
         second.errback(BrokerRefused(1, "no", "a:1"))
         self.successResultOf(ended)
         self.assertEqual((bench.response_failed, bench.send_failed, bench.totals.count), (1, 1, 0))
+
+    def test_a_stop_ends_with_what_is_in_flight(self) -> None:
+        """Ctrl-C: nothing new is begun, the last line is said, the producer leaves."""
+        bench, ended = self.run_with("-w", "2")
+        self.answer_all()
+        stopped = bench.stop()
+        self.assertNoResult(stopped)
+        self.answer_all()
+        self.successResultOf(stopped)
+        self.assertEqual(self.successResultOf(ended).count, 4)
+        self.assertIn("[Complete] Send Total: 4 ", self.said[-1])
+        self.assertFalse(self.producer.is_running)
+        self.successResultOf(bench.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_failure_makes_a_pause(self) -> None:
+        """Or a broker that is away would be asked without end, in one turn of the reactor; a stop ends the pause."""
+        bench, ended = self.run_with("-w", "1")
+        failed = [BrokerRefused(1, "no", "a:1")]
+        self.producer.send = lambda message: fail(failed[0])  # type: ignore[method-assign]
+        self.answer_all()
+        self.assertEqual(bench.send_failed, 1)
+        self.clock.advance(3.0)
+        self.assertEqual(bench.send_failed, 2)
+        self.successResultOf(bench.stop())
+        self.successResultOf(ended)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_line_for_each_interval(self) -> None:
         """As often as -ri says."""
