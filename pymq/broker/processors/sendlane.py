@@ -34,9 +34,9 @@ from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import encode_frame
 from pymq.wire.headers.messages import SendMessageRequestHeaderV2
 
-#: A turn is finished early when it holds so much.
-TURN_MESSAGES_MAX = 4096
-TURN_BYTES_MAX = 8 * 1024 * 1024
+#: A turn is finished early when it holds so much. Larger ones save nothing, and what they collect leaves the processor's cache.
+TURN_MESSAGES_MAX = 256
+TURN_BYTES_MAX = 512 * 1024
 
 _CODE = int(RequestCode.SEND_MESSAGE_V2)
 _RESPONSE_BIT = 1
