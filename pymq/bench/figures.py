@@ -60,7 +60,8 @@ def producer_end(seconds: float, timings: Timings, send_failed: int, response_fa
     """The last line of producer.sh."""
     return (
         f"[Complete] Send Total: {timings.count} | Send TPS: {_rate(timings.count, seconds)} | "
-        f"Max RT(ms): {timings.max_ms:.0f} | Average RT(ms): {timings.average_ms:7.3f} | Send Failed: {send_failed} | Response Failed: {response_failed} | "
+        f"Max RT(ms): {timings.max_ms:.0f} | Average RT(ms): {timings.average_ms:7.3f} | "
+        f"Send Failed: {send_failed} | Response Failed: {response_failed} | "
         f"P50 RT(ms): {timings.percentile(0.5):.1f} | P99 RT(ms): {timings.percentile(0.99):.1f}"
     )
 

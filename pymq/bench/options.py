@@ -76,7 +76,7 @@ class ConsumerOptions(_Shared):
 class Options(usage.Options):
     """The two halves."""
 
-    synopsis = "pymq-bench producer|consumer [options]"
+    synopsis = "Usage: pymq-bench"
     subCommands = [
         ["producer", None, ProducerOptions, "send messages and say how many a second"],
         ["consumer", None, ConsumerOptions, "receive messages and say how many a second"],
