@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.broker.config import VIP_PORT_STEP, BrokerConfig
-from pymq.interfaces import IDocuments, IMessageStore
+from pymq.interfaces import IDocuments, IFiles, IMessageStore
 from pymq.namesrv.config import NamesrvConfig
 from pymq.periodic import Periodic
 from pymq.remoting.client import RemotingClient, connect_by
@@ -54,6 +54,7 @@ class BrokerController(Service):
     """A broker on its two ports, with a name server inside when it is given none.
 
     `port` and `namesrv_port` are the real numbers once it is started; `when_ready` fires when its first registration is through.
+    `files` replaces the disk at `storePathRootDir`.
     """
 
     log = Logger()
@@ -76,6 +77,7 @@ class BrokerController(Service):
         store_config: MessageStoreConfig,
         *,
         reactor: Any,
+        files: IFiles | None = None,
         flush_thread: FlushThread | None = None,
         say: Callable[[str], None] = say_line,
         warnings: Sequence[str] = (),
@@ -83,6 +85,7 @@ class BrokerController(Service):
         self._given_config = config
         self._store_config = store_config
         self._reactor = reactor
+        self._files = files
         self._flush_thread = flush_thread or FlushThread(reactor)
         self._say = say
         self._warnings = warnings
@@ -153,11 +156,14 @@ class BrokerController(Service):
         if config.store_type == MEMORY_STORE:
             self._store, self._documents = MemoryMessageStore(config, clock=clock), MemoryDocuments()
         else:
-            files = DiskFiles(os.path.expanduser(config.store_path_root_dir))
+            files = self._files or DiskFiles(os.path.expanduser(config.store_path_root_dir))
             log_path = os.path.expanduser(config.store_path_commit_log)
             self._store = FileMessageStore(files, config, clock=clock, log_files=DiskFiles(log_path) if log_path else None)
             self._documents = FileDocuments(files)
         self._store.load()
+        recovery = self._store.describe().get("recovery")
+        if recovery is not None:
+            self.log.info("{recovery}", recovery=recovery)
 
     def _close_store(self) -> None:
         self._store.close()
@@ -242,6 +248,7 @@ class BrokerController(Service):
             timeout_s=config.register_broker_timeout_mills / 1000,
         )
         self._registrar = Registrar(config, self._parts.topics, name_servers, clock=self._reactor)
+        self._parts.when_told = self._registrar.when_told
         return self._registrar.start()
 
     def _periodic_work(self) -> list[Periodic]:

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
 
 from pymq.broker.clients import ProducerManager
 from pymq.broker.config import BrokerConfig
@@ -122,6 +125,9 @@ class BrokerParts:
         self._own["settings"] = LiveSettings(
             config, store_config, clock=clock, black_list=tuple(filter(None, config.config_black_list.split(";")))
         )
+        #: Fires when the name servers know of every change of topics; the foreman puts the registrar's here.
+        self.when_told: Callable[[], Deferred[None]] = lambda: succeed(None)
+        self._own["when_told"] = lambda: self.when_told()
         self._own["runtime_info"] = self._make(RuntimeInfo)
         self._own["half_queue"] = self._make(HalfQueue)
         self.transaction_checks: TransactionCheckService = self._make(TransactionCheckService)

@@ -28,7 +28,7 @@ class _Header(msgspec.Struct):
     version: int = 0
     language: Any = "JAVA"
     remark: str | None = None
-    extFields: dict[str, Any] | None = None  # noqa: N815 - the wire's own name
+    extFields: dict[str, Any] | None = None
 
 
 _decode = msgspec.json.Decoder(_Header, strict=False).decode

@@ -40,7 +40,7 @@ class _PullFrame(msgspec.Struct):
     """A JSON header of code 11. Types are strict where the general reader is lenient: what does not fit goes there."""
 
     code: int
-    extFields: PullMessageRequestHeader  # noqa: N815 - the wire's own name
+    extFields: PullMessageRequestHeader
     opaque: int = 0
     flag: int = 0
     version: int = 0

@@ -48,7 +48,7 @@ class _SendFrame(msgspec.Struct):
     """A JSON header of code 310. Types are strict where the general reader is lenient: what does not fit goes there."""
 
     code: int
-    extFields: SendMessageRequestHeaderV2  # noqa: N815 - the wire's own name
+    extFields: SendMessageRequestHeaderV2
     opaque: int = 0
     flag: int = 0
     version: int = 0
