@@ -153,9 +153,7 @@ class TransactionProducer(Producer):
         self._checks_held += 1
         self.tasks.spawn(self._checked(channel, header, message), f"the check of {message.msg_id}")
 
-    async def _checked(
-        self, channel: IChannel, header: CheckTransactionStateRequestHeader, message: StoredMessage
-    ) -> None:
+    async def _checked(self, channel: IChannel, header: CheckTransactionStateRequestHeader, message: StoredMessage) -> None:
         try:
             await self._checks.acquire()
             try:

@@ -163,9 +163,7 @@ class TransactionCheckService:
     def _act(self, half: StoredMessage, started_ms: int) -> bool:
         """Do what the rules say; whether the round goes on behind this message."""
         config = self._config
-        rules = CheckRules.of(
-            config.transaction_time_out, config.transaction_check_max, self._store_config.file_reserved_time
-        )
+        rules = CheckRules.of(config.transaction_time_out, config.transaction_check_max, self._store_config.file_reserved_time)
         verdict = rules.judge(half, self._now_ms(), started_ms)
         if verdict is Verdict.CHECK:
             return self._check(half)

@@ -71,13 +71,13 @@ class SendTests(Case):
     def test_commit(self) -> None:
         """A half message, the transaction, its end under the half message's place."""
         result = self.result(self.send(self.started()))
-        half, = self.cluster.broker.stored(TOPIC)
+        (half,) = self.cluster.broker.stored(TOPIC)
         self.assertEqual((half.properties["TRAN_MSG"], half.properties["PGROUP"], half.sys_flag), ("true", "pg", 4))
-        (message, argument), = self.executed
+        ((message, argument),) = self.executed
         self.assertEqual((message.unique_id, argument, message.body), (half.unique_id, "argument", b"body"))
         self.assertEqual((result.local_state, result.status, result.msg_id), (COMMIT, SendStatus.SEND_OK, half.unique_id))
         self.assertEqual(result.transaction_id, half.unique_id)
-        (header, remark), = self.ends()
+        ((header, remark),) = self.ends()
         self.assertEqual((header.producer_group, header.commit_or_rollback, header.from_transaction_check), ("pg", 8, False))
         self.assertEqual(header.tran_state_table_offset, result.queue_offset)
         self.assertEqual(header.commit_log_offset, decode_offset_message_id(result.offset_msg_id)[2])

@@ -5,6 +5,8 @@ All programs understand the same words and print one JSON object a line, each wi
     send    --namesrv H:P --topic T --group G --count N --size BYTES --mode MODE [--batch 10] [--queue Q] [--tag TAG]
             [--key-prefix K] [--prefix P] [--interval-ms M] [--forever] [--quiet] [--ack-file F] [--instance NAME]
             [--delay-level L]
+    transaction --namesrv H:P --topic T --group G --count N --size BYTES [--outcome LIST] [--check LIST] [--immunity-s S]
+            [--linger] [--instance NAME]
     receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
             [--pull] [--litepull] [--tag EXPRESSION] [--from first|last] [--at-once] [--instance NAME]
             [--fail-times N] [--max-reconsume N]
@@ -18,6 +20,11 @@ python also topic and the times born and at, in ms), `corrupt` for a body that i
 the expected number of distinct messages came, or at SIGTERM. Events are written out every 100 ms or so; with --at-once
 before the message counts as consumed, so that a killed receiver has told all that it took. With --fail-times (java, node,
 python) the listener fails a message until it came so many times again; only then it counts as received.
+
+`transaction` is what java and python have: LIST names what the local transactions, or the checks, say one after another
+(commit, rollback, unknown, hang) and begins anew at its end. It prints `executing` (seq, outcome) and `sent` (as above, with
+state) for each message, `checked` (body_prefix, outcome, times) for each question of a broker; with --linger it waits for
+those until SIGTERM.
 
 What each family can do; the rest its client does not have, or not in a form a program can use:
 

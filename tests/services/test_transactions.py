@@ -123,7 +123,7 @@ class TransactionCheckServiceTests(SynchronousTestCase):
         self.round()
         copy = self.broker.stored()[1]
         self.assertEqual(copy.properties, {**half.properties, "TRANSACTION_CHECK_TIMES": "1"})
-        request, = self.asked(channel)
+        (request,) = self.asked(channel)
         header = request.ext_fields or {}
         self.assertEqual((header["tranStateTableOffset"], header["commitLogOffset"]), ("1", str(copy.log_offset)))
         self.assertEqual(decode_record(request.body).topic, "T")
@@ -177,7 +177,7 @@ class TransactionCheckServiceTests(SynchronousTestCase):
         self.assertEqual((len(self.asked(channel)), len(self.broker.stored())), (15, 16))
         self.round(5)
         self.assertEqual((self.asked(channel), len(self.broker.stored()), self.broker.progress()), ([], 16, (16, 0)))
-        given_up, = self.broker.stored(TRANS_CHECK_MAX_TIME_TOPIC)
+        (given_up,) = self.broker.stored(TRANS_CHECK_MAX_TIME_TOPIC)
         self.assertEqual(given_up.properties["TRANSACTION_CHECK_TIMES"], "15")
         self.assertIsNotNone(self.broker.topics.get(TRANS_CHECK_MAX_TIME_TOPIC))
 
@@ -221,7 +221,7 @@ class TransactionCheckServiceTests(SynchronousTestCase):
         self.round()
         self.assertEqual(self.asked(channel), [])
         self.round()
-        request, = self.asked(channel)
+        (request,) = self.asked(channel)
         properties = decode_record(request.body).properties
         self.assertEqual((properties["TRAN_PREPARED_QUEUE_OFFSET"], properties["TRANSACTION_CHECK_TIMES"]), ("0", "1"))
 

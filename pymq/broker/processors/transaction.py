@@ -59,9 +59,7 @@ class TransactionProcessor:
             )
             return None
         half = self._half_queue.read(header.commit_log_offset)
-        reason = halfmessages.mismatch(
-            half, header.producer_group, header.tran_state_table_offset, header.commit_log_offset
-        )
+        reason = halfmessages.mismatch(half, header.producer_group, header.tran_state_table_offset, header.commit_log_offset)
         if half is None or reason:
             raise RequestError(ResponseCode.SYSTEM_ERROR, reason)
         if header.commit_or_rollback == TRANSACTION_COMMIT:

@@ -32,15 +32,11 @@ class Case(SynchronousTestCase):
         """Serve from these parts."""
         self.parts = parts
         half_queue = HalfQueue(store=parts.store, topics=parts.topics, clock=parts.clock, store_host=STORE_HOST)
-        self.processor = TransactionProcessor(
-            store_config=parts.store_config, half_queue=half_queue, stats=parts.stats
-        )
+        self.processor = TransactionProcessor(store_config=parts.store_config, half_queue=half_queue, stats=parts.stats)
 
     def prepare(self, **changes: Any) -> StoredMessage:
         """Send a half message."""
-        header = send_header(
-            queue_id=2, sys_flag=4, properties="TRAN_MSG\x01true\x02PGROUP\x01PG\x02UNIQ_KEY\x01U1", **changes
-        )
+        header = send_header(queue_id=2, sys_flag=4, properties="TRAN_MSG\x01true\x02PGROUP\x01PG\x02UNIQ_KEY\x01U1", **changes)
         request = RemotingCommand.request(RequestCode.SEND_MESSAGE_V2, header, b"hello")
         self.assertEqual(answer_of(self.parts.send_processor(), self.parts.channel, request).code, 0)
         return self.parts.stored(HALF)[-1]
@@ -76,7 +72,7 @@ class EndTransactionTests(Case):
         self.prepare()
         half = self.prepare()
         self.assertEqual(self.end(half, COMMIT).code, 0)
-        message, = self.parts.stored("T", 2)
+        (message,) = self.parts.stored("T", 2)
         self.assertEqual((message.body, message.sys_flag, message.queue_offset), (b"hello", COMMIT, 0))
         self.assertEqual((message.prepared_transaction_offset, message.properties), (half.log_offset, half.properties))
         self.assertEqual(self.ops(), [b"1"])
@@ -108,7 +104,7 @@ class EndTransactionTests(Case):
                 self.assertIn(word, answer.remark)
         self.assertEqual((self.parts.stored("T", 2), self.ops()), ([], []))
         self.end(half, COMMIT)
-        message, = self.parts.stored("T", 2)
+        (message,) = self.parts.stored("T", 2)
         self.assertEqual(self.end(message, COMMIT).code, 1)
 
     def test_a_slave(self) -> None:
@@ -153,11 +149,9 @@ class ResumeTests(Case):
         """It is half again, with a fresh counter."""
         half = self.prepare()
         half.properties["TRANSACTION_CHECK_TIMES"] = "15"
-        half_queue = HalfQueue(
-            store=self.parts.store, topics=self.parts.topics, clock=self.parts.clock, store_host=STORE_HOST
-        )
+        half_queue = HalfQueue(store=self.parts.store, topics=self.parts.topics, clock=self.parts.clock, store_host=STORE_HOST)
         half_queue.put(given_up(half))
-        lying, = self.parts.stored(GIVEN_UP)
+        (lying,) = self.parts.stored(GIVEN_UP)
         self.assertEqual(self.resume(lying.offset_msg_id).code, 0)
         again = self.parts.stored(HALF)[-1]
         self.assertEqual((again.queue_offset, again.body), (1, b"hello"))

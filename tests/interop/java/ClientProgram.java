@@ -10,6 +10,7 @@ public final class ClientProgram {
         try {
             Flags flags = new Flags(argv);
             switch (flags.command) {
+                case "transaction": code = new TransactionSender(flags).run(); break;
                 case "send": code = new Sender(flags).run(); break;
                 case "receive": code = new Receiver(flags).run(); break;
                 case "createTopic": case "view": case "query": case "minmax": code = new Asker(flags).run(); break;

@@ -7,7 +7,7 @@ final class Flags {
     private final Map<String, String> values = new HashMap<>();
 
     Flags(String[] argv) {
-        if (argv.length == 0) throw new IllegalArgumentException("a command is needed: send, receive, createTopic, view, query, minmax");
+        if (argv.length == 0) throw new IllegalArgumentException("a command is needed: send, transaction, receive, createTopic, view, query, minmax");
         command = argv[0];
         for (int i = 1; i < argv.length; i++) {
             if (!argv[i].startsWith("--")) throw new IllegalArgumentException("not a flag: " + argv[i]);

@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogBeginner, textFileLogObserver
 
 from pymq.client import ConsumeStatus, Message, Producer, PullConsumer, PushConsumer, SendStatus
+from pymq.client.transactions import LocalTransactionState, TransactionProducer
 
 IN_FLIGHT_MAX = 256
 FLUSH_S = 0.1
@@ -166,6 +167,73 @@ class Sender:
         say("failed", seq=seq, message=repr(error))
 
 
+STATES = {"commit": LocalTransactionState.COMMIT_MESSAGE, "rollback": LocalTransactionState.ROLLBACK_MESSAGE}
+
+
+class TransactionSender:
+    """The command `transaction`."""
+
+    def __init__(self, flags):
+        self.flags, self.checked = flags, 0
+        self.outcomes, self.checks = flags.outcome.split(","), flags.check.split(",")
+        names = {"instance_name": flags.instance} if flags.instance else {}
+        self.producer = TransactionProducer(
+            flags.group,
+            execute=self.execute,
+            check=self.check,
+            namesrv_addr=flags.namesrv,
+            send_msg_timeout_s=SEND_TIMEOUT_S,
+            **names,
+        )
+
+    async def run(self):
+        """Send all, and be asked; the exit code."""
+        flags = self.flags
+        await self.producer.start()
+        say("ready")
+        for seq in range(flags.count):
+            message = Message(flags.topic, make_body("P", seq, flags.size), tags=flags.tag)
+            if flags.immunity_s:
+                message.properties["CHECK_IMMUNITY_TIME_IN_SECONDS"] = str(flags.immunity_s)
+            result = await self.producer.send_in_transaction(message, seq)
+            say(
+                "sent",
+                seq=seq,
+                msgId=result.msg_id,
+                offsetMsgId=result.offset_msg_id,
+                queueId=result.queue.queue_id,
+                queueOffset=result.queue_offset,
+                status=result.status.name,
+                state=result.local_state.name,
+            )
+        while flags.linger and not stopping.is_set():
+            await sleep(FLUSH_S)
+        await self.producer.shutdown()
+        say("done", sent=flags.count, failed=0)
+        return 0
+
+    def execute(self, message, seq):
+        """The local transaction."""
+        outcome = self.outcomes[seq % len(self.outcomes)]
+        say("executing", seq=seq, outcome=outcome, transactionId=message.unique_id)
+        return Deferred() if outcome == "hang" else STATES.get(outcome)
+
+    async def check(self, message):
+        """A broker's question."""
+        outcome = self.checks[self.checked % len(self.checks)]
+        self.checked += 1
+        say(
+            "checked",
+            body_prefix=head_of(message.body).decode(),
+            outcome=outcome,
+            topic=message.topic,
+            times=message.properties.get("TRANSACTION_CHECK_TIMES"),
+            transactionId=message.unique_id,
+            queueOffset=message.queue_offset,
+        )
+        return STATES.get(outcome)
+
+
 class Receiver:
     """The command `receive`."""
 
@@ -302,24 +370,26 @@ class Asker:
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("send", "receive", "createTopic", "view", "query", "minmax"))
+    parser.add_argument("command", choices=("send", "transaction", "receive", "createTopic", "view", "query", "minmax"))
     for name in ("namesrv", "topic"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id"):
         parser.add_argument(f"--{name}")
+    for name in ("outcome", "check"):
+        parser.add_argument(f"--{name}", default="commit")
     numbers = {"count": 1, "size": None, "interval-ms": 0, "expect": 0,
                "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0,
-               "delay-level": 0, "fail-times": 0, "max-reconsume": -1}
+               "delay-level": 0, "fail-times": 0, "max-reconsume": -1, "immunity-s": 0}
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
-    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once"):
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--mode", choices=("sync", "async", "oneway", "batch", "ordered", "queue"), default="sync")
     parser.add_argument("--prefix", default="P")
     parser.add_argument("--timeout-s", type=float, default=3600)
     parser.add_argument("--from", dest="from_", choices=("first", "last"), default="first")
     flags = parser.parse_args()
-    if flags.command == "send" and flags.size is None:
+    if flags.command in ("send", "transaction") and flags.size is None:
         flags.size = 1024
     return flags
 
@@ -335,7 +405,7 @@ def main():
         return 1
 
     def begin():
-        command = {"send": Sender, "receive": Receiver}.get(flags.command, Asker)(flags)
+        command = {"send": Sender, "transaction": TransactionSender, "receive": Receiver}.get(flags.command, Asker)(flags)
         running = Deferred.fromCoroutine(command.run())
         running.addErrback(failed).addCallback(codes.append).addBoth(lambda _: reactor.stop())
 
