@@ -16,7 +16,7 @@ queueId, queueOffset, status), `oneway` or `failed` for each message unless --qu
 for each acknowledged one into the ack file, and at the end `done` (sent, failed). With --forever it repeats a failed
 message until SIGTERM or the end of its standard input. `receive` prints `ready`, `assigned` (queues) whenever the number
 of its queues changes, `received` (body_prefix, size, queueId, queueOffset, msgId, tags, reconsume; from java, node and
-python also topic and the times born and at, in ms), `corrupt` for a body that is not whole, and `done` (received) once
+python also topic and the times born, stored and at, in ms), `corrupt` for a body that is not whole, and `done` (received) once
 the expected number of distinct messages came, or at SIGTERM. Events are written out every 100 ms or so; with --at-once
 before the message counts as consumed, so that a killed receiver has told all that it took. With --fail-times (java, node,
 python) the listener fails a message until it came so many times again; only then it counts as received.

@@ -13,8 +13,9 @@ FAMILIES = (*JAVA, "node", "python")
 #: Levels 1, 2 and 3 wait for different times; retries begin at level 3 and wait longer from one to the next.
 DELAYS_MS = (1000, 2000, 1000, 2000, 3000)
 SETTINGS = {"messageDelayLevel": " ".join(f"{delay // 1000}s" for delay in DELAYS_MS)}
-#: How late a message may be seen by a client that waits for it, on a machine that has other things to do.
-LATE_MS_MAX = 500
+#: How late the broker may be, and how late a client that waits may see it, on a machine that has other things to do.
+LATE_MS_MAX = 200
+SEEN_LATE_MS_MAX = 2000
 COUNT = 20
 RETRIES = 2
 ALWAYS = 99
@@ -32,9 +33,9 @@ def named(*parts):
     return "-".join(parts).replace(".", "_").replace("+", "-")
 
 
-def lateness(event, level):
-    """Milliseconds by which a message was seen later than its level says, counted from when it was made."""
-    return event["at"] - event["born"] - DELAYS_MS[level - 1]
+def lateness(events, level, seen="stored"):
+    """By how many ms messages were delivered, or seen, later than their level says; ascending."""
+    return sorted(event[seen] - event["born"] - DELAYS_MS[level - 1] for event in events)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -51,29 +52,30 @@ def test_on_time(pymq, family):
         receiver.stop()
         for level in (1, 2, 3):
             got = receiver.received(f"L{level}")
-            late = sorted(lateness(event, level) for event in got)
-            print(f"{family} level {level}: {late[0]} to {late[-1]} ms late, {late[len(late) // 2]} in the middle")
+            late, seen = lateness(got, level), lateness(got, level, "at")
+            print(f"{family} level {level}: delivered {late[0]} to {late[-1]} ms late, seen {seen[0]} to {seen[-1]}")
             assert len(got) == COUNT
             assert late[0] >= 0
-            assert late[-1] < LATE_MS_MAX
+            assert late[len(late) // 2] < LATE_MS_MAX
+            assert seen[-1] < SEEN_LATE_MS_MAX
 
 
 @pytest.mark.parametrize("family", JAVA)
 def test_after_a_crash(family):
     """kill -9 while messages wait; some are due before the restart, some after it, and none is lost or comes twice."""
     topic = named("crash", family)
-    with PyMQServer(messageDelayLevel="6s 10s") as server:
+    with PyMQServer(messageDelayLevel="12s 20s") as server:
         server.create_topic(topic)
         started = time.monotonic()
         programs.send(family, server, topic, COUNT, prefix="early", delay_level=1, size=256, quiet=True)
         programs.send(family, server, topic, COUNT, prefix="late", delay_level=2, size=256, quiet=True)
         server.kill()
-        assert time.monotonic() < started + 6, "too slow a machine: messages were due before the crash"
-        time.sleep(6)
+        assert time.monotonic() < started + 12, "too slow a machine: messages were due before the crash"
+        time.sleep(12)
         server.start()
         with Program(family, "receive", namesrv=server.namesrv, topic=topic, group="CG-crash", size=256) as receiver:
             receiver.wait_received("early", COUNT, 30)
-            receiver.wait_received("late", COUNT, 30)
+            receiver.wait_received("late", COUNT, 40)
             server.restart()
             time.sleep(2)
             receiver.stop()
@@ -81,7 +83,7 @@ def test_after_a_crash(family):
                 got = receiver.received(prefix)
                 checks.none_lost(got, COUNT, prefix)
                 assert len(got) == COUNT, f"{len(got) - COUNT} of {prefix} came twice"
-            assert min(event["at"] - event["born"] for event in receiver.received("late")) >= 10000
+            assert min(event["at"] - event["born"] for event in receiver.received("late")) >= 20000
 
 
 def received_by_failing(pymq, family, topic, fail_times, last, **flags):
@@ -118,7 +120,7 @@ def test_retries(pymq, family):
     pauses = [later["at"] - earlier["at"] for earlier, later in itertools.pairwise(got)]
     print(f"{family}: pauses of {pauses} ms")
     for pause, delay in zip(pauses, DELAYS_MS[2:]):
-        assert delay <= pause < delay + 2 * LATE_MS_MAX
+        assert delay <= pause < delay + SEEN_LATE_MS_MAX
 
 
 @pytest.mark.parametrize("family", FAMILIES)

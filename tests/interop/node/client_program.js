@@ -107,7 +107,7 @@ function received(message, flags, distinct) {
   }
   append('received', { body_prefix: prefix, size, queueId: message.queueId, queueOffset: Number(message.queueOffset),
     msgId: message.msgId, tags: message.tags, reconsume: message.reconsumeTimes, topic: message.topic,
-    born: Number(message.bornTimestamp), at: Date.now() });
+    born: Number(message.bornTimestamp), stored: Number(message.storeTimestamp), at: Date.now() });
   if (flags['at-once']) flush();
   if (message.reconsumeTimes < Number(flags['fail-times'] || 0)) throw new Error('as asked');
   distinct.add(prefix);

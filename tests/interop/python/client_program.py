@@ -325,7 +325,7 @@ class Receiver:
             append("corrupt", size=len(body), body_prefix=prefix, msgId=message.msg_id)
         append("received", body_prefix=prefix, size=len(body), queueId=message.queue_id, queueOffset=message.queue_offset,
                msgId=message.msg_id, tags=message.tags, reconsume=message.reconsume_times, topic=message.topic,
-               born=message.born_timestamp, at=int(reactor.seconds() * 1000))
+               born=message.born_timestamp, stored=message.store_timestamp, at=int(reactor.seconds() * 1000))
         if self.flags.at_once:
             flush()
         if message.reconsume_times >= self.flags.fail_times:
