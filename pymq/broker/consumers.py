@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from twisted.logger import Logger
 
 from pymq.broker.clients import CHANNEL_EXPIRED_MS, ClientChannelInfo, Members
+from pymq.broker.filters import ConsumerFilterManager
 from pymq.errors import RequestError
 from pymq.interfaces import IChannel, IClock
 from pymq.wire.bodies.heartbeat import SubscriptionData
@@ -70,7 +71,9 @@ class ConsumerGroupInfo:
 
 
 class ConsumerManager:
-    """The consumer groups that are online. `on_members_changed(group, channels)` is told when a group is to rebalance."""
+    """The consumer groups that are online. `on_members_changed(group, channels)` is told when a group is to rebalance,
+    `filters` of what the groups subscribe to.
+    """
 
     log = Logger()
 
@@ -80,8 +83,10 @@ class ConsumerManager:
         clock: IClock,
         on_members_changed: Callable[[str, list[IChannel]], None],
         expired_ms: int = CHANNEL_EXPIRED_MS,
+        filters: ConsumerFilterManager | None = None,
     ) -> None:
         self._clock = clock
+        self._filters = filters
         self._on_members_changed = on_members_changed
         self._expired_ms = expired_ms
         self._groups: dict[str, ConsumerGroupInfo] = {}
@@ -118,6 +123,8 @@ class ConsumerManager:
         state.consume_type, state.message_model, state.consume_from_where = consume_type, message_model, consume_from_where
         self._groups[group] = state
         self._groups_of.setdefault(info.channel, set()).add(group)
+        if self._filters is not None:
+            self._filters.register(group, state.subscriptions.values())
         if has_changed and notify:
             self._on_members_changed(group, state.channels())
         return has_changed
@@ -135,6 +142,8 @@ class ConsumerManager:
             del self._groups_of[channel]
         if not state.members:
             del self._groups[group]
+            if self._filters is not None:
+                self._filters.unregister(group)
         elif notify:
             self._on_members_changed(group, state.channels())
         return True

@@ -1,7 +1,7 @@
 # Tests: tests/broker/test_holds.py
 """Pulls that wait for a message (Java: PullRequestHoldService).
 
-A pull that found nothing is held by topic and queue. It is resumed by the first message that its tag filter lets through, or at
+A pull that found nothing is held by topic and queue. It is resumed by the first message that its filters let through, or at
 its deadline; cancelling it, as the dispatcher does when its connection closes, forgets it.
 """
 
@@ -44,7 +44,7 @@ class Hold:
     its filter refused. `deadline` is in seconds since the epoch.
     """
 
-    __slots__ = ("_service", "deadline", "is_cancelled", "offset", "queue_id", "resume", "tag_filter", "topic")
+    __slots__ = ("_service", "deadline", "is_cancelled", "matches", "offset", "queue_id", "resume", "tag_filter", "topic")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Hold:
         tag_filter: frozenset[int] | None,
         deadline: float,
         resume: Callable[[Hold], None],
+        matches: Callable[[RecordDraft], bool] | None,
     ) -> None:
         self._service: PullRequestHoldService | None = service
         self.topic = topic
@@ -63,6 +64,7 @@ class Hold:
         self.tag_filter = tag_filter
         self.deadline = deadline
         self.resume = resume
+        self.matches = matches
         self.is_cancelled = False
 
     @property
@@ -111,8 +113,9 @@ class PullRequestHoldService:
         tag_filter: frozenset[int] | None,
         deadline: float,
         resume: Callable[[Hold], None],
+        matches: Callable[[RecordDraft], bool] | None = None,
     ) -> Hold:
-        """Hold a pull until a message that passes `tag_filter` comes at `offset` or above, or until `deadline`.
+        """Hold a pull until a message that passes `tag_filter` and `matches` comes at `offset` or above, or until `deadline`.
 
         `tag_filter` holds hashes, signed or not; None or an empty one lets everything through. `resume(hold)` is called once,
         when the hold is no more in the table. Raises RequestError (SYSTEM_BUSY) when HELD_PULLS_MAX are held.
@@ -120,7 +123,7 @@ class PullRequestHoldService:
         if self._count >= HELD_PULLS_MAX:
             raise RequestError(ResponseCode.SYSTEM_BUSY, f"the broker holds {HELD_PULLS_MAX} pulls, its most; pull again later")
         hashes = frozenset(map(tag_hash, tag_filter)) if tag_filter else None
-        hold = Hold(self, topic, queue_id, offset, hashes, deadline, resume)
+        hold = Hold(self, topic, queue_id, offset, hashes, deadline, resume, matches)
         self._queues.setdefault((topic, queue_id), {})[hold] = None
         self._seconds.setdefault(math.ceil(deadline), {})[hold] = None
         self._count += 1
@@ -149,7 +152,7 @@ class PullRequestHoldService:
         for hold in waiting:
             if offset < hold.offset:
                 continue
-            if hold.tag_filter is None or code in hold.tag_filter:
+            if (hold.tag_filter is None or code in hold.tag_filter) and (hold.matches is None or hold.matches(draft)):
                 woken.append(hold)
             elif offset == hold.offset:
                 hold.offset = offset + 1

@@ -14,6 +14,7 @@ from pymq.client.allocate import (
 )
 from pymq.client.config import ClientConfig, ConsumeFromWhere, MessageModel
 from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, SendMessageContext, SendMessageHook
+from pymq.client.messageselector import MessageSelector
 from pymq.client.producer import Producer
 from pymq.client.pullconsumer import PullConsumer
 from pymq.client.pushconsumer import PushConsumer
@@ -47,6 +48,7 @@ __all__ = [
     "Message",
     "MessageModel",
     "MessageQueue",
+    "MessageSelector",
     "Producer",
     "PullConsumer",
     "PullResult",

@@ -13,6 +13,7 @@ from pymq.client.config import ConsumerConfig, MessageModel
 from pymq.client.instance import MQClientInstance
 from pymq.client.localfile import LocalDocuments, offsets_folder
 from pymq.client.member import Member
+from pymq.client.messageselector import MessageSelector, subscription_of
 from pymq.client.offsets import LocalFileOffsetStore, OffsetStore, RemoteBrokerOffsetStore
 from pymq.client.pulling import PullClient
 from pymq.client.results import PullResult
@@ -107,32 +108,35 @@ class PullConsumer(Member[ConsumerConfig]):
     def pull(
         self,
         queue: MessageQueue,
-        expression: str,
+        expression: str | MessageSelector,
         offset: int,
         max_count: int = PULL_COUNT_MAX,
         *,
         timeout_s: float | None = None,
     ) -> Deferred[PullResult]:
-        """Messages from `offset` on whose tags match `expression`; answers at once also when there are none."""
+        """Messages from `offset` on whose tags match `expression`, or that it selects; answers at once also without any."""
         timeout = self.config.consumer_timeout_s if timeout_s is None else timeout_s
         return self._do(self._pull(queue, expression, offset, max_count, timeout, 0.0))
 
     def pull_block_if_not_found(
-        self, queue: MessageQueue, expression: str, offset: int, max_count: int = PULL_COUNT_MAX
+        self, queue: MessageQueue, expression: str | MessageSelector, offset: int, max_count: int = PULL_COUNT_MAX
     ) -> Deferred[PullResult]:
         """The same, but the broker holds the request for up to `suspend_timeout_s` while there are no messages."""
         config = self.config
         return self._do(self._pull(queue, expression, offset, max_count, config.pull_timeout_s, config.suspend_timeout_s))
 
     async def _pull(
-        self, queue: MessageQueue, expression: str, offset: int, max_count: int, timeout_s: float, suspend_s: float
+        self,
+        queue: MessageQueue,
+        expression: str | MessageSelector,
+        offset: int,
+        max_count: int,
+        timeout_s: float,
+        suspend_s: float,
     ) -> PullResult:
         if offset < 0 or max_count <= 0:
             raise ClientError(f"offset {offset}, count {max_count}: the offset must be 0 or more, the count 1 or more")
-        try:
-            subscription = build_subscription(queue.topic, expression, sub_version=int(self.clock.seconds() * 1000))
-        except ValueError as error:
-            raise ClientError(str(error)) from error
+        subscription = subscription_of(queue.topic, expression, sub_version=int(self.clock.seconds() * 1000))
         self._used.add(queue)
         return await self._client.pull(queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pymq.client.instance import MQClientInstance
+from pymq.client.messageselector import check_broker_version
 from pymq.client.results import PULL_STATUS_OF_CODE, PullResult, PullStatus
 from pymq.client.routes import MASTER_ID
 from pymq.errors import BrokerRefused
@@ -40,11 +41,13 @@ class PullClient:
     ) -> PullResult:
         """The messages from an offset on. `suspend_s` above 0 lets the broker wait for some; `commit_offset` is kept by it.
 
-        Raises BrokerRefused for an answer that is no PullStatus, NoRoute, or one of TRANSPORT_ERRORS.
+        Raises BrokerRefused for an answer that is no PullStatus, ClientError for a broker too old for the expression, NoRoute, or
+        one of TRANSPORT_ERRORS.
         """
         address, is_slave = await self._instance.broker_to_read(
             queue.topic, queue.broker_name, self._best_broker.get(queue, MASTER_ID)
         )
+        check_broker_version(subscription, self._instance.broker_versions.get(address), address)
         commits = commit_offset is not None and not is_slave
         header = PullMessageRequestHeader(
             consumer_group=self._group,

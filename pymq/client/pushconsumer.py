@@ -17,6 +17,7 @@ from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.listening import Listener, ListenerCall, restore_topics
 from pymq.client.localfile import LocalDocuments, offsets_folder
 from pymq.client.member import Member
+from pymq.client.messageselector import MessageSelector, subscription_of
 from pymq.client.offsets import LocalFileOffsetStore, OffsetStore, RemoteBrokerOffsetStore
 from pymq.client.orderly import OrderlyConsumption
 from pymq.client.processqueue import ProcessQueue
@@ -74,16 +75,20 @@ class PushConsumer(Member[PushConfig]):
 
     # Before the start
 
-    def subscribe(self, topic: str, expression: str = SUBSCRIBE_ALL, expression_type: str | None = None) -> None:
-        """Consume a topic: all of it, those with one of the tags in `TagA || TagB`, or by an expression of another type.
+    def subscribe(
+        self, topic: str, expression: str | MessageSelector = SUBSCRIBE_ALL, expression_type: str | None = None
+    ) -> None:
+        """Consume a topic: all of it, those with one of the tags in `TagA || TagB`, or what a MessageSelector selects.
 
         May be called again, also while the consumer runs. Raises ClientError.
         """
         try:
             check_topic(topic)
-            subscription = build_subscription(topic, expression, expression_type, sub_version=self._now_ms())
         except ValueError as error:
             raise ClientError(str(error)) from error
+        if isinstance(expression, str) and expression_type is not None:
+            expression = MessageSelector(expression, expression_type)
+        subscription = subscription_of(topic, expression, sub_version=self._now_ms())
         self._subscriptions[topic] = subscription
         if self.state is ServiceState.RUNNING:
             self.tasks.spawn(self._subscriptions_changed(self.instance), "the new subscription")

@@ -44,6 +44,7 @@ from pymq.store.store import FileMessageStore
 MEMORY_STORE = "memory"
 LOOPBACK = "127.0.0.1"
 NAMESRV_FOLDER = "namesrv"
+FILTERS_SAVE_S = 10.0
 EXPIRY_PERIOD_S = 10.0
 HOLD_CHECK_S = 1.0
 MAINTENANCE_S = 1.0
@@ -239,6 +240,7 @@ class BrokerController(Service):
 
     def _save(self) -> None:
         self._parts.offsets.save()
+        self._parts.filters.save()
 
     def _register(self) -> Any:
         config = self._config
@@ -256,6 +258,7 @@ class BrokerController(Service):
         save_s = self._given_config.flush_consumer_offset_interval / 1000
         rounds: list[tuple[str, float, Callable[[float], Any]]] = [
             ("saving offsets", save_s, lambda now_s: self._parts.offsets.save()),
+            ("saving filters", FILTERS_SAVE_S, lambda now_s: self._parts.filters.save()),
             ("silent clients", EXPIRY_PERIOD_S, lambda now_s: self._parts.housekeeping.check(int(now_s * 1000))),
             ("held pulls", HOLD_CHECK_S, lambda now_s: self._parts.holds.check(now_s)),
             ("care of the store", MAINTENANCE_S, lambda now_s: self._store.run_maintenance(int(now_s * 1000))),

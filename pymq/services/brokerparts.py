@@ -13,6 +13,7 @@ from pymq.broker.clients import ProducerManager
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
+from pymq.broker.filters import ConsumerFilterManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.halfqueue import HalfQueue
 from pymq.broker.holds import PullRequestHoldService
@@ -94,16 +95,16 @@ class BrokerParts:
         self.offsets = ConsumerOffsetManager(documents)
         self.delay_offsets = DelayOffsetManager(documents)
         self.producers = ProducerManager(clock=clock, expired_ms=config.channel_expired_timeout)
+        self.filters = ConsumerFilterManager(config, documents, clock=clock)
+        notifier = ConsumerIdsNotifier(config=config)
         self.consumers = ConsumerManager(
-            clock=clock, on_members_changed=ConsumerIdsNotifier(config=config), expired_ms=config.channel_expired_timeout
+            clock=clock, on_members_changed=notifier, expired_ms=config.channel_expired_timeout, filters=self.filters
         )
         self.locks = RebalanceLockManager(clock=clock)
         self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=clock, store=store)
         store.watch(self.holds)
-        self.delivery = DelayedDelivery(
-            store, store_config, self.delay_offsets, flusher=flusher, stats=self.stats, clock=clock
-        )
+        self.delivery = DelayedDelivery(store, store_config, self.delay_offsets, flusher=flusher, stats=self.stats, clock=clock)
         self.housekeeping = ClientHousekeepingService(producers=self.producers, consumers=self.consumers, locks=self.locks)
         self._own: dict[str, Any] = {
             "config": config,
@@ -118,6 +119,7 @@ class BrokerParts:
             "delay_offsets": self.delay_offsets,
             "producers": self.producers,
             "consumers": self.consumers,
+            "filters": self.filters,
             "locks": self.locks,
             "stats": self.stats,
             "holds": self.holds,
@@ -146,6 +148,7 @@ class BrokerParts:
         self.topics.load()
         self.groups.load()
         self.offsets.load()
+        self.filters.load()
         self.delay_offsets.load()
 
     def serve(self, tables: Ports[ProcessorTable], lanes: Ports[dict[bytes, Lane]]) -> None:
@@ -156,7 +159,9 @@ class BrokerParts:
         for port_lanes in lanes:
             port_lanes.update(dict.fromkeys(lane_keys(RequestCode.SEND_MESSAGE_V2), self.send_lane.take))
         tables[0].register(self._pull_processor)
-        lanes[0].update(dict.fromkeys(lane_keys(RequestCode.PULL_MESSAGE), self.pull_lane.take))
+        # Where retries are filtered too, every pull of them looks into properties, which the lane does not.
+        if not self._own["config"].filter_support_retry:
+            lanes[0].update(dict.fromkeys(lane_keys(RequestCode.PULL_MESSAGE), self.pull_lane.take))
 
 
 def lane_keys(code: int) -> tuple[bytes, bytes]:

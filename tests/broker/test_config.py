@@ -44,6 +44,7 @@ class BrokerConfigTests(SynchronousTestCase):
         self.assertEqual(check_role("SLAVE", 1), 1)
         self.assertRaises(ConfigError, check_role, "SLAVE", 0)
 
-    def test_what_is_not_served_is_refused(self) -> None:
-        """Rather than ignored: who sets it relies on it."""
-        self.assertIn("enablePropertyFilter=True", self.refused(enablePropertyFilter="true"))
+    def test_sql92_is_switched_on(self) -> None:
+        """By Apache's word for it."""
+        self.assertFalse(BrokerConfig().enable_property_filter)
+        self.assertTrue(read_settings(BrokerConfig, {"enablePropertyFilter": "true"}).enable_property_filter)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymq.client.pulling import PullClient, matching
 from pymq.client.results import PullResult, PullStatus
-from pymq.errors import BrokerRefused, NoRoute
+from pymq.errors import BrokerRefused, ClientError, NoRoute
 from pymq.message import flags
 from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 from pymq.wire.bodies.routes import BrokerData, QueueData, TopicRouteData
@@ -51,6 +51,14 @@ class PullTests(ClientCase):
         """Its expression is no list of tags."""
         subscription = build_subscription(TOPIC, "a > 1", "SQL92", sub_version=7)
         self.assertEqual(len(matching([stored(0)], subscription)), 1)
+
+    def test_brokers_that_are_too_old_for_sql(self) -> None:
+        """Are not asked."""
+        subscription = build_subscription(TOPIC, "a > 1", "SQL92", sub_version=7)
+        address, _ = self.result(self.shared.broker_to_read(TOPIC, "broker-a"))
+        self.shared.broker_versions[address] = 231
+        self.failure(self.client.pull(queue(), 0, subscription, count_max=32, timeout_s=3.0), ClientError)
+        self.assertEqual(self.cluster.of(Code.PULL_MESSAGE), [])
 
     def test_the_other_outcomes(self) -> None:
         """None new, and an offset that is not there."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from pymq.client.messageselector import MessageSelector
 from pymq.client.pushconsumer import ROUTE_CHASE_S, PushConsumer
 from pymq.client.results import ConsumeStatus
 from pymq.errors import BrokerRefused, ClientError, ConfigError, NotStarted
@@ -187,7 +188,7 @@ class PushConsumerTests(ClientCase):
     def test_what_no_broker_serves_fails_the_start(self) -> None:
         """Such as SQL where it is not enabled."""
         consumer = self.make(PushConsumer, "cg")
-        consumer.subscribe(TOPIC, "a > 1", "SQL92")
+        consumer.subscribe(TOPIC, MessageSelector.by_sql("a > 1"))
         consumer.listen(self.listener)
         self.failure(consumer.start(), BrokerRefused)
 

@@ -8,13 +8,14 @@ from zope.interface import implementer
 from pymq.broker.clients import ClientChannelInfo, ProducerManager
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.filters import compile_filter, is_tag_type
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.errors import DecodeError, RequestError
 from pymq.interfaces import IChannel, IRequestProcessor
 from pymq.message.topics import retry_topic
 from pymq.wire import javajson
-from pymq.wire.bodies.heartbeat import EXPRESSION_TAG, CheckClientRequestBody, ConsumerData, HeartbeatData, decode_heartbeat
+from pymq.wire.bodies.heartbeat import CheckClientRequestBody, ConsumerData, HeartbeatData, decode_heartbeat
 from pymq.wire.bodies.topics import PERM_READ, PERM_WRITE, TOPIC_UNIT_SUBSCRIPTION
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
@@ -98,8 +99,14 @@ class ClientManageProcessor:
         except DecodeError as error:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the body of {request.name} cannot be read: {error}") from error
         kind = body.subscription_data.expression_type
-        if kind != EXPRESSION_TAG and not self._config.enable_property_filter:
+        if is_tag_type(kind):
+            return request.reply()
+        if not self._config.enable_property_filter:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"The broker does not support consumer to filter message by {kind}")
+        try:
+            compile_filter(kind, body.subscription_data.sub_string)
+        except ValueError as error:
+            raise RequestError(ResponseCode.SUBSCRIPTION_PARSE_FAILED, str(error)) from error
         return request.reply()
 
 

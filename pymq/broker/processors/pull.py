@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.filters import ConsumerFilterManager, FilterFinder, draft_test, filtered_get, is_tag_type
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import Hold, PullRequestHoldService
 from pymq.broker.offsets import ConsumerOffsetManager
@@ -24,6 +25,7 @@ from pymq.errors import RequestError
 from pymq.interfaces import IChannel, IClock, IMessageStore, IRequestProcessor
 from pymq.message.flags import PULL_COMMIT_OFFSET, PULL_SUBSCRIPTION, PULL_SUSPEND
 from pymq.message.results import GetResult, GetStatus
+from pymq.message.sql92 import SqlFilter
 from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 from pymq.wire.bodies.topics import PERM_READ, SubscriptionGroupConfig, TopicConfig
 from pymq.wire.codes import RequestCode, ResponseCode
@@ -32,7 +34,6 @@ from pymq.wire.headers.messages import PullMessageRequestHeader, PullMessageResp
 
 MASTER_ID = 0
 BROADCASTING = "BROADCASTING"
-_TAG = "TAG"
 _ALL = "*"
 
 #: What the store found -> how the pull is answered. An empty queue is answered by `_empty_queue_code`.
@@ -54,6 +55,7 @@ class AdmittedPull:
     header: PullMessageRequestHeader
     group: SubscriptionGroupConfig
     tag_filter: frozenset[int] | None
+    matches: SqlFilter | None
 
 
 def answer_code(status: GetStatus, queue_offset: int) -> ResponseCode:
@@ -63,14 +65,9 @@ def answer_code(status: GetStatus, queue_offset: int) -> ResponseCode:
     return ResponseCode.PULL_NOT_FOUND if queue_offset == 0 else ResponseCode.PULL_OFFSET_MOVED
 
 
-def is_tag_type(expression_type: str | None) -> bool:
-    """Whether an expression is about tags, which also no type and an empty one say."""
-    return not expression_type or expression_type == _TAG
-
-
 def tag_filter_of(subscription: SubscriptionData) -> frozenset[int] | None:
     """The tag hashes that a subscription lets through, or None for all of them."""
-    if subscription.sub_string in (_ALL, "") or subscription.class_filter_mode:
+    if subscription.sub_string in (_ALL, "") or subscription.class_filter_mode or not is_tag_type(subscription.expression_type):
         return None
     return frozenset(subscription.code_set) or None
 
@@ -97,6 +94,7 @@ class PullMessageProcessor:
         topics: TopicConfigManager,
         groups: SubscriptionGroupManager,
         consumers: ConsumerManager,
+        filters: ConsumerFilterManager,
         offsets: ConsumerOffsetManager,
         holds: PullRequestHoldService,
         stats: BrokerStatsManager,
@@ -108,6 +106,7 @@ class PullMessageProcessor:
         self._topics = topics
         self._groups = groups
         self._consumers = consumers
+        self._filters = FilterFinder(config, filters)
         self._offsets = offsets
         self._holds = holds
         self._stats = stats
@@ -138,7 +137,8 @@ class PullMessageProcessor:
         if not group.consume_enable:
             raise RequestError(ResponseCode.NO_PERMISSION, f"subscription group [{header.consumer_group}] may not consume")
         self._check_queue(header, self._topics.get(header.topic))
-        return AdmittedPull(header, group, tag_filter_of(self._subscription(header, group)))
+        subscription, matches = self._subscription(header, group)
+        return AdmittedPull(header, group, tag_filter_of(subscription), matches)
 
     @staticmethod
     def _check_queue(header: PullMessageRequestHeader, topic: TopicConfig | None) -> None:
@@ -152,25 +152,24 @@ class PullMessageProcessor:
                 f"queueId[{header.queue_id}] is illegal, topic[{header.topic}] has {topic.read_queue_nums} queues to read from",
             )
 
-    def _subscription(self, header: PullMessageRequestHeader, group: SubscriptionGroupConfig) -> SubscriptionData:
-        """What the pull subscribes to: its own words, or those of the group's heartbeats. Raises RequestError."""
-        if header.sys_flag & PULL_SUBSCRIPTION:
-            subscription = self._parse(header)
-        else:
-            subscription = self._registered(header, group)
+    def _subscription(
+        self, header: PullMessageRequestHeader, group: SubscriptionGroupConfig
+    ) -> tuple[SubscriptionData, SqlFilter | None]:
+        """What the pull subscribes to: its own words, or those of the group's heartbeats; and its filter. Raises RequestError."""
+        is_own = bool(header.sys_flag & PULL_SUBSCRIPTION)
+        subscription = self._parse(header) if is_own else self._registered(header, group)
         if not is_tag_type(subscription.expression_type) and not self._config.enable_property_filter:
             raise RequestError(
                 ResponseCode.SYSTEM_ERROR,
                 f"The broker does not support consumer to filter message by {subscription.expression_type}",
             )
-        return subscription
+        name, version = header.consumer_group, header.sub_version
+        return subscription, self._filters.find(name, subscription, is_own=is_own, sub_version=version)
 
     @staticmethod
     def _parse(header: PullMessageRequestHeader) -> SubscriptionData:
         try:
-            return build_subscription(
-                header.topic, header.subscription, header.expression_type, sub_version=header.sub_version
-            )
+            return build_subscription(header.topic, header.subscription, header.expression_type, sub_version=header.sub_version)
         except ValueError as error:
             remark = f"the consumer's subscription cannot be parsed: {error}"
             raise RequestError(ResponseCode.SUBSCRIPTION_PARSE_FAILED, remark) from error
@@ -195,7 +194,11 @@ class PullMessageProcessor:
     def _read(self, pull: AdmittedPull, queue_offset: int) -> tuple[GetResult, ResponseCode]:
         header = pull.header
         started = self._clock.seconds()
-        result = self._store.get(header.topic, header.queue_id, queue_offset, max(1, header.max_msg_nums), pull.tag_filter)
+        where = (header.topic, header.queue_id, queue_offset, max(1, header.max_msg_nums), pull.tag_filter)
+        if pull.matches is None:
+            result = self._store.get(*where)
+        else:
+            result = filtered_get(self._store, *where, pull.matches)
         elapsed_ms = int((self._clock.seconds() - started) * 1000)
         code = answer_code(result.status, queue_offset)
         if code == ResponseCode.SUCCESS:
@@ -235,7 +238,8 @@ class PullMessageProcessor:
                 waiting.callback(answer)
 
         deadline = self._clock.seconds() + max(0, wait_ms) / 1000
-        hold = self._holds.hold(header.topic, header.queue_id, header.queue_offset, pull.tag_filter, deadline, resume)
+        matches = None if pull.matches is None else draft_test(pull.matches)
+        hold = self._holds.hold(header.topic, header.queue_id, header.queue_offset, pull.tag_filter, deadline, resume, matches)
         return waiting
 
     def _resumed(self, request: RemotingCommand, queue_offset: int) -> RemotingCommand:

@@ -12,10 +12,11 @@ import msgspec
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.filters import is_tag_type
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.offsets import ConsumerOffsetManager
 from pymq.broker.processors.compactfields import CompactFields
-from pymq.broker.processors.pull import BROADCASTING, MASTER_ID, count_found, is_tag_type, tag_filter_of
+from pymq.broker.processors.pull import BROADCASTING, MASTER_ID, count_found, tag_filter_of
 from pymq.broker.processors.storesettings import ROLE_SLAVE, StoreSettings
 from pymq.broker.processors.templates import AnswerTemplate, answer_template
 from pymq.broker.stats import BrokerStatsManager

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from pymq.broker.clients import ProducerManager
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
+from pymq.broker.filters import ConsumerFilterManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import PullRequestHoldService
 from pymq.broker.offsets import ConsumerOffsetManager
@@ -73,7 +74,8 @@ class Parts:
         self.offsets = ConsumerOffsetManager(self.documents)
         self.delay_offsets = DelayOffsetManager(self.documents)
         self.producers = ProducerManager(clock=self.clock)
-        self.consumers = ConsumerManager(clock=self.clock, on_members_changed=lambda group, channels: None)
+        self.filters = ConsumerFilterManager(self.config, self.documents, clock=self.clock)
+        self.consumers = ConsumerManager(clock=self.clock, on_members_changed=lambda group, channels: None, filters=self.filters)
         self.stats = BrokerStatsManager(clock=self.clock, cluster_name=self.config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=self.clock, store=self.store)
         self.store.watch(self.holds)
@@ -105,7 +107,8 @@ class Parts:
         """The general path of pulls."""
         return PullMessageProcessor(
             config=self.config, store_config=self.store_config, store=self.store, topics=self.topics, groups=self.groups,
-            consumers=self.consumers, offsets=self.offsets, holds=self.holds, stats=self.stats, clock=self.clock,
+            consumers=self.consumers, filters=self.filters, offsets=self.offsets, holds=self.holds, stats=self.stats,
+            clock=self.clock,
         )  # fmt: skip
 
     def pull_lane(self) -> PullLane:

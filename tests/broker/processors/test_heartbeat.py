@@ -194,6 +194,16 @@ class ClientManageProcessorTests(SynchronousTestCase):
         error = self.assertRaises(RequestError, self.check, body)
         self.assertEqual((error.code, error.remark), (1, "The broker does not support consumer to filter message by SQL92"))
 
+    def test_subscription_by_sql_is_parsed(self) -> None:
+        """Where enablePropertyFilter is on; the remark says what is wrong, and where."""
+        self.build(enable_property_filter=True)
+        body = b'{"clientId":"c","group":"g","subscriptionData":{"topic":"T","subString":"%s","expressionType":"%s"}}'
+        self.assertEqual(self.check(body % (b"a > 1", b"SQL92")).code, 0)
+        error = self.assertRaises(RequestError, self.check, body % (b"a > 'x'", b"SQL92"))
+        self.assertEqual(error.code, 23)
+        self.assertIn("at character 5", error.remark)
+        self.assertEqual(self.assertRaises(RequestError, self.check, body % (b"a > 1", b"JMS")).code, 23)
+
     def test_check_that_cannot_be_read_is_refused(self) -> None:
         """With a remark that names the request."""
         self.assertIn("CHECK_CLIENT_CONFIG", self.assertRaises(RequestError, self.check, b"{").remark)

@@ -9,13 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pymq.broker import holds as holds_module
-from pymq.broker.processors.pull import ANSWERS, answer_code, is_tag_type, tag_filter_of
+from pymq.broker.filters import is_tag_type
+from pymq.broker.processors.pull import ANSWERS, answer_code, tag_filter_of
 from pymq.errors import RequestError
 from pymq.interfaces import IRequestProcessor
 from pymq.message.record import iter_records
 from pymq.message.results import GetResult, GetStatus
 from pymq.message.tags import java_hash
-from pymq.wire.bodies.heartbeat import SubscriptionData
+from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 from pymq.wire.bodies.topics import SubscriptionGroupConfig
 from pymq.wire.command import RemotingCommand
 from tests.broker.fixtures import draft, member, subscribe
@@ -185,6 +186,55 @@ class RefusedTests(PullCase):
         sql = SubscriptionData("T", "a > 1", expression_type="SQL92")
         self.parts.consumers.register("G", member(), "C", "CLUSTERING", "X", [sql], False)
         self.assert_refused(1, "filter message by SQL92", sys_flag=0)
+
+
+class SqlTests(PullCase):
+    """Pulls that filter by properties."""
+
+    def setUp(self) -> None:
+        """A broker that allows it, for a group that subscribes to one tag by SQL92."""
+        self.use(Parts(enable_property_filter=True))
+        subscription = build_subscription("T", "TAGS = 'B'", "SQL92", sub_version=5)
+        self.parts.consumers.register("G", member(), "C", "CLUSTERING", "X", [subscription], False)
+
+    def registered(self, **changes: Any) -> Any:
+        """A pull that leaves the filter to the heartbeat."""
+        return self.pull(**{"sys_flag": 0, "sub_version": 5, "subscription": None, "expression_type": "SQL92", **changes})
+
+    def test_filter_of_the_heartbeat(self) -> None:
+        """Only what passes is delivered; where nothing does, the client is told to go on behind it."""
+        answer = self.registered()
+        self.assertEqual([message.raw_body for message in iter_records(answer.body)], [b"2"])
+        self.assert_answer(answer, 0, "FOUND", 3)
+        self.assert_answer(self.registered(queue_offset=2), 20, "NO_MATCHED_MESSAGE", 3)
+
+    def test_filter_of_the_pull(self) -> None:
+        """Its own text; one that cannot be parsed is refused."""
+        answer = self.pull(subscription="TAGS IN ('A')", expression_type="SQL92")
+        self.assertEqual([message.raw_body for message in iter_records(answer.body)], [b"1", b"3"])
+        self.assert_refused(23, "at its end", subscription="TAGS =", expression_type="SQL92")
+
+    def test_filters_that_are_missing_or_old(self) -> None:
+        """27 when the heartbeat's could not be parsed, 28 when the filter is older than the subscription."""
+        wrong = build_subscription("T", "TAGS =", "SQL92", sub_version=6)
+        self.parts.consumers.register("G", member(), "C", "CLUSTERING", "X", [wrong], False)
+        self.assertEqual(self.assertRaises(RequestError, self.registered, sub_version=6).code, 27)
+        self.setUp()
+        newer = build_subscription("T", "TAGS = 'A'", "SQL92", sub_version=6)
+        group = self.parts.consumers.group("G")
+        assert group is not None
+        group.subscribe([newer])
+        self.assertEqual(self.assertRaises(RequestError, self.registered, sub_version=6).code, 28)
+
+    def test_only_a_message_that_passes_ends_the_wait(self) -> None:
+        """Others are passed over."""
+        waiting = self.registered(queue_offset=3, sys_flag=SUSPEND)
+        self.parts.store.put([draft(tag="A")])
+        self.assertNoResult(waiting)
+        self.parts.store.put([draft(tag="B", body=b"5")])
+        answer = self.successResultOf(waiting)
+        self.assertEqual([message.raw_body for message in iter_records(answer.body)], [b"5"])
+        self.assert_answer(answer, 0, "FOUND", 5)
 
 
 class NothingFoundTests(PullCase):
