@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from pymq.errors import StoreDamaged
+from pymq.errors import RequestError, StoreDamaged
 from pymq.interfaces import IDocuments
 from pymq.wire import javajson
+from pymq.wire.codes import ResponseCode
 
 #: Its keys are topics, its values `broker-a:4;broker-b:4`.
 ORDER_TOPIC_CONFIG = "ORDER_TOPIC_CONFIG"
 
 _TABLE = "configTable"
+#: Values of all namespaces together; a further one is refused.
+VALUES_MAX = 65_536
 
 
 class KVConfigManager:
@@ -38,7 +41,9 @@ class KVConfigManager:
         self._generation += 1
 
     def put(self, namespace: str, key: str, value: str) -> None:
-        """Set a value."""
+        """Set a value. Raises RequestError (SYSTEM_ERROR) for a new key above VALUES_MAX."""
+        if self.get(namespace, key) is None and sum(map(len, self._table.values())) >= VALUES_MAX:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"the most is {VALUES_MAX} values; delete some first")
         self._replace(namespace, {**self._table.get(namespace, {}), key: value})
 
     def get(self, namespace: str, key: str) -> str | None:

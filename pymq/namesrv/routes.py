@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 from twisted.logger import Logger
 
+from pymq.errors import RequestError
 from pymq.interfaces import IChannel, IClock
 from pymq.wire.bodies.routes import BrokerData, ClusterInfo, QueueData, TopicRouteData
 from pymq.wire.bodies.topics import (
@@ -29,10 +30,14 @@ from pymq.wire.bodies.topics import (
     DataVersion,
     TopicConfig,
 )
+from pymq.wire.codes import ResponseCode
 
 MASTER_ID = 0
 #: A broker that is silent for so long is dropped, unless its registration names another time.
 EXPIRY_MS = 120_000
+#: Addresses that may be registered at one time, and topics that may be known; what goes beyond is refused.
+BROKERS_MAX = 4096
+TOPICS_MAX = 262_144
 
 
 @attrs.frozen(kw_only=True)
@@ -100,8 +105,10 @@ class RouteInfoManager:
     ) -> tuple[str, str] | None:
         """Take a registration; for a slave whose master is known, the master's (address, ha address).
 
-        `topics` may be the changed ones alone. They count when they come from a master whose version is news.
+        `topics` may be the changed ones alone. They count when they come from a master whose version is news. Raises RequestError
+        (SYSTEM_ERROR) above BROKERS_MAX and TOPICS_MAX, having taken nothing.
         """
+        self._check_room(broker.address, topics.keys() if broker.broker_id == MASTER_ID else ())
         is_news = self._take_address(broker) or self.is_changed(broker.address, data_version)
         if is_news and broker.broker_id == MASTER_ID:
             for topic in topics.values():
@@ -113,6 +120,12 @@ class RouteInfoManager:
         self._live[broker.address] = LiveBroker(self._now_ms(), data_version, channel, ha_address, expiry_ms or self._expiry_ms)
         self._put_filter_servers(broker.address, list(filter_servers))
         return self._master_of(broker) if broker.broker_id != MASTER_ID else None
+
+    def _check_room(self, address: str | None, topics: Iterable[str]) -> None:
+        if address is not None and address not in self._live and len(self._live) >= BROKERS_MAX:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"{len(self._live)} brokers are registered, the most is {BROKERS_MAX}")
+        if len(self._queues) + sum(topic not in self._queues for topic in topics) > TOPICS_MAX:
+            raise RequestError(ResponseCode.SYSTEM_ERROR, f"{len(self._queues)} topics are known, the most is {TOPICS_MAX}")
 
     def _take_address(self, broker: BrokerIdentity) -> bool:
         """Enter the address; whether this id of this name is new. An address has one id: a slave may have become master."""
@@ -147,7 +160,8 @@ class RouteInfoManager:
         return None if master is None or live is None else (master, live.ha_address)
 
     def register_topic(self, topic: str, queues: Iterable[QueueData]) -> None:
-        """Add a topic's queues at brokers that are known; others are passed over."""
+        """Add a topic's queues at brokers that are known; others are passed over. Raises RequestError above TOPICS_MAX."""
+        self._check_room(None, [topic])
         for queue in queues:
             if queue.broker_name in self._brokers:
                 self._put_queues(topic, queue)

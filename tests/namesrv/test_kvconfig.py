@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.errors import StoreDamaged
+from pymq.errors import RequestError, StoreDamaged
+from pymq.namesrv import kvconfig
 from pymq.namesrv.kvconfig import KVConfigManager
 from pymq.testing.documents import MemoryDocuments
 
@@ -41,6 +42,15 @@ class KVConfigTests(SynchronousTestCase):
         again = KVConfigManager(self.documents)
         again.load()
         self.assertEqual(again.namespace("n"), {"k": "ü"})
+
+    def test_a_value_too_many_is_refused(self) -> None:
+        """One that replaces another is not."""
+        self.patch(kvconfig, "VALUES_MAX", 2)
+        self.config.put("n", "a", "1")
+        self.config.put("m", "b", "2")
+        self.assertRaises(RequestError, self.config.put, "n", "c", "3")
+        self.config.put("n", "a", "4")
+        self.assertEqual(self.config.namespace("n"), {"a": "4"})
 
     def test_what_cannot_be_saved_is_not_answered_with(self) -> None:
         """Durable before visible."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pymq.errors import RequestError
 from pymq.interfaces import IChannel
+from pymq.namesrv import routes
 from pymq.namesrv.routes import BrokerIdentity, RouteInfoManager
 from pymq.testing.channels import FakeChannel
 from pymq.wire.bodies.routes import BrokerData, QueueData
@@ -69,6 +71,18 @@ class RegistrationTests(RouteTestCase):
         route = self.routes.route("T")
         self.assertEqual(route and route.broker_datas, (BrokerData("c", "broker-a", {0: "10.0.0.1:10911"}),))
         self.assertIsNone(self.routes.route("unknown"))
+
+    def test_there_is_room_for_so_many(self) -> None:
+        """Who is known may come again; what is refused leaves no trace."""
+        self.patch(routes, "BROKERS_MAX", 1)
+        self.patch(routes, "TOPICS_MAX", 2)
+        self.register(MASTER, TopicConfig("T"), TopicConfig("U"))
+        self.register(MASTER, TopicConfig("T"), TopicConfig("U"), version=V2)
+        self.assertRaises(RequestError, self.register, OTHER)
+        self.assertRaises(RequestError, self.register, MASTER, TopicConfig("V"))
+        self.assertRaises(RequestError, self.routes.register_topic, "V", [QueueData("broker-a", 4, 4, 6, 0)])
+        self.assertEqual(self.addresses(), {"broker-a": {0: MASTER.address}})
+        self.assertIsNone(self.routes.route("V"))
 
     def test_a_slave_s_topics_do_not_count(self) -> None:
         """Its address does."""
