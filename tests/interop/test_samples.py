@@ -25,8 +25,8 @@ def samples():
 
 @pytest.fixture(scope="module")
 def server():
-    """One broker for all samples."""
-    with PyMQServer() as running:
+    """One broker for all samples, with all that they use switched on."""
+    with PyMQServer(enablePropertyFilter="true") as running:
         yield running
 
 

@@ -100,8 +100,8 @@ class ResultTests(SynchronousTestCase):
 
 WORDS = st.sampled_from(
     [
-        "a", "b", "5", "5.5", "5L", ".5", "'x'", "''", "NULL", "TRUE", "FALSE", "NOT", "AND", "OR", "IN", "BETWEEN", "IS", "CONTAINS",
-        "(", ")", ",", "=", "<>", ">", ">=", "<", "<=", "+", "-", "--", "\n", "/*", "*/", "'", "#", "0",
+        "a", "b", "5", "5.5", "5L", ".5", "'x'", "''", "NULL", "TRUE", "FALSE", "NOT", "AND", "OR", "IN", "BETWEEN", "IS",
+        "CONTAINS", "(", ")", ",", "=", "<>", ">", ">=", "<", "<=", "+", "-", "--", "\n", "/*", "*/", "'", "#", "0",
     ]
 )  # fmt: skip
 

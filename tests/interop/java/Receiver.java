@@ -8,6 +8,7 @@ import java.util.function.IntSupplier;
 import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.MessageSelector;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
@@ -57,7 +58,7 @@ final class Receiver {
         consumer.setConsumeThreadMin(4);
         consumer.setConsumeThreadMax(4);
         consumer.setAwaitTerminationMillisWhenShutdown(5000);
-        consumer.subscribe(topic, tag);
+        consumer.subscribe(topic, selector());
         if (flags.has("orderly")) {
             consumer.registerMessageListener((MessageListenerOrderly) (all, context) -> {
                 all.forEach(this::received);
@@ -106,7 +107,7 @@ final class Receiver {
         shown(next.size());
         while (!over()) {
             for (MessageQueue queue : next.keySet()) {
-                PullResult result = consumer.pull(queue, tag, next.get(queue), 32);
+                PullResult result = consumer.pull(queue, selector(), next.get(queue), 32);
                 if (result.getMsgFoundList() != null) result.getMsgFoundList().forEach(this::received);
                 next.put(queue, result.getNextBeginOffset());
                 consumer.updateConsumeOffset(queue, result.getNextBeginOffset());
@@ -121,7 +122,7 @@ final class Receiver {
         DefaultLitePullConsumer consumer = ClientProgram.configured(new DefaultLitePullConsumer(group), flags);
         consumer.setConsumeFromWhere(from());
         consumer.setAutoCommit(false);
-        consumer.subscribe(topic, tag);
+        consumer.subscribe(topic, selector());
         consumer.start();
         Events.print("ready");
         while (!over()) {
@@ -132,6 +133,10 @@ final class Receiver {
             Events.flush();
         }
         consumer.shutdown();
+    }
+
+    private MessageSelector selector() {
+        return flags.has("sql") ? MessageSelector.bySql(flags.need("sql")) : MessageSelector.byTag(tag);
     }
 
     private boolean over() { return distinct.size() >= expect || Stop.wanted() || System.nanoTime() > deadline; }

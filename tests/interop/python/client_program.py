@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogBeginner, textFileLogObserver
 
-from pymq.client import ConsumeStatus, Message, Producer, PullConsumer, PushConsumer, SendStatus
+from pymq.client import ConsumeStatus, Message, MessageSelector, Producer, PullConsumer, PushConsumer, SendStatus
 from pymq.client.transactions import LocalTransactionState, TransactionProducer
 
 IN_FLIGHT_MAX = 256
@@ -270,7 +270,7 @@ class Receiver:
             await_termination_s=5,
             **self.settings,
         )
-        consumer.subscribe(flags.topic, flags.tag or "*")
+        consumer.subscribe(flags.topic, self.selector())
         (consumer.listen_orderly if flags.orderly else consumer.listen)(lambda messages, _: self.received_all(messages))
         await consumer.start()
         say("ready")
@@ -294,13 +294,17 @@ class Receiver:
         self.show(len(following))
         while not self.over():
             for queue, offset in following.items():
-                result = await consumer.pull(queue, flags.tag or "*", offset, 32)
+                result = await consumer.pull(queue, self.selector(), offset, 32)
                 self.received_all(result.messages)
                 following[queue] = result.next_offset
                 await consumer.update_consume_offset(queue, result.next_offset)
             flush()
         await consumer.persist()
         await consumer.shutdown()
+
+    def selector(self):
+        """What of the topic is wanted."""
+        return MessageSelector.by_sql(self.flags.sql) if self.flags.sql else MessageSelector.by_tag(self.flags.tag or "*")
 
     def show(self, queues):
         """Tell how many queues we have, when that changed."""
@@ -373,7 +377,7 @@ def parse():
     parser.add_argument("command", choices=("send", "transaction", "receive", "createTopic", "view", "query", "minmax"))
     for name in ("namesrv", "topic"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id"):
+    for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id", "sql"):
         parser.add_argument(f"--{name}")
     for name in ("outcome", "check"):
         parser.add_argument(f"--{name}", default="commit")

@@ -1,0 +1,1 @@
+SQL92 subscriptions: a broker with ``enablePropertyFilter=true`` filters by expressions over properties, with the results of Apache's, and consumers subscribe with ``MessageSelector.by_sql``: see ``docs/filters.rst``.

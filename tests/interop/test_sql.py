@@ -1,0 +1,85 @@
+"""SQL92 subscriptions: Java's clients at our broker, our client at Apache's, and the same messages for both."""
+import pytest
+
+from . import programs
+from .apache import ApacheCluster
+from .programs import Program
+from .pymq_server import PyMQServer
+
+COUNT = 40
+#: Keys are the numbers 10, 11, ... 19, 110, ... 139: "1" and the message's own. `>` makes numbers of them.
+WANTED = "TAGS = 'A' AND KEYS BETWEEN 15 AND 119 AND missing IS NULL"
+WANTED_SEQS = {*range(5, 20)}
+ALLOWED = {"enablePropertyFilter": "true"}
+JAVA = ("java-4.9.8", "java-5.5.0")
+
+
+@pytest.fixture(scope="module")
+def pymq():
+    """One broker that filters by properties."""
+    with PyMQServer(**ALLOWED) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def apache():
+    """Apache's, which does too."""
+    with ApacheCluster("4.9.7", **ALLOWED) as cluster:
+        yield cluster
+
+
+def put(server, topic):
+    """Messages with two tags; those with the tag A have the numbers of WANTED among theirs."""
+    server.create_topic(topic)
+    programs.send("python", server, topic, COUNT, prefix="A", tag="A", key_prefix="1", size=128, quiet=True)
+    programs.send("python", server, topic, COUNT, prefix="B", tag="B", key_prefix="1", size=128, quiet=True)
+
+
+def seqs(program):
+    """The numbers of the messages that came; all must be of the tag A."""
+    events = program.of("received")
+    assert {event["tags"] for event in events} == {"A"}
+    return {int(event["body_prefix"].split(":")[1]) for event in events}
+
+
+def check(family, server, topic, **flags):
+    """What is there, and what comes later, arrives if it is wanted, and nothing else does."""
+    put(server, topic)
+    with Program(family, "receive", namesrv=server.namesrv, topic=topic, group=f"CG-{topic}", sql=WANTED, size=128,
+                 **flags) as receiver:
+        receiver.wait_received("A", len(WANTED_SEQS))
+        programs.send("python", server, topic, 3, prefix="Z", tag="B", key_prefix="1", size=128, quiet=True)
+        programs.send("python", server, topic, 8, prefix="Y", tag="A", key_prefix="1", size=128, quiet=True)
+        receiver.wait_received("Y", 3, 10)
+        receiver.stop()
+        assert seqs(receiver) == WANTED_SEQS
+        assert {event["body_prefix"].split(":")[0] for event in receiver.of("received")} == {"A", "Y"}
+
+
+@pytest.mark.parametrize("way", ["push", "litepull"])
+@pytest.mark.parametrize("family", JAVA)
+def test_java_at_pymq(pymq, family, way):
+    """By the heartbeat's expression, and by the pull's own. (Its oldest consumer pulls before it knows a broker's version.)"""
+    check(family, pymq, f"sql-{family.replace('.', '_')}-{way}", **({} if way == "push" else {way: True}))
+
+
+@pytest.mark.parametrize("way", ["push", "pull"])
+def test_python_at_pymq(pymq, way):
+    """Our client at our broker."""
+    check("python", pymq, f"sql-python-{way}", **({} if way == "push" else {way: True}))
+
+
+@pytest.mark.parametrize("way", ["push", "pull"])
+def test_python_at_apache(apache, way):
+    """Our client at Apache's broker."""
+    check("python", apache, f"sql-python-{way}", **({} if way == "push" else {way: True}))
+
+
+@pytest.mark.parametrize("family", [*JAVA, "python"])
+def test_an_expression_that_is_none(pymq, family):
+    """The start of the consumer fails, as it does at Apache."""
+    topic = f"sql-bad-{family.replace('.', '_')}"
+    pymq.create_topic(topic)
+    with Program(family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", sql="a >", timeout_s=30) as receiver:
+        assert receiver.child.wait(60) != 0
+        assert not receiver.of("ready")
