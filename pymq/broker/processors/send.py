@@ -19,7 +19,7 @@ from pymq.broker.delays import redirected
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.halfqueue import prepare
 from pymq.broker.processors.admission import Admission, SendHeader
-from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
+from pymq.broker.processors.sendproperties import own_properties, read_send_properties
 from pymq.broker.processors.storesettings import StoreSettings
 from pymq.broker.retries import make_dead_letter_topic, retries_max
 from pymq.broker.stats import BrokerStatsManager
@@ -40,6 +40,7 @@ from pymq.message.properties import (
     property_of,
     waits_for_store,
     with_property,
+    without_property,
 )
 from pymq.message.record import RecordDraft, draft_from, mark_group
 from pymq.message.results import PutResult, PutStatus
@@ -161,7 +162,7 @@ class SendMessageProcessor:
         self._choose_queue = choose_queue
         self._admission = Admission(config, topics, clock)
         self._answers = SendAnswers(config, store_host)
-        self._cluster_item = cluster_item(config.broker_cluster_name)
+        self._own_properties = own_properties(config)
         self._delay_level_max = len(store_config.delay_levels_ms)
 
     def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
@@ -236,7 +237,7 @@ class SendMessageProcessor:
     def _single(
         self, channel: IChannel, request: RemotingCommand, header: SendHeader, topic: str, queue_id: int
     ) -> tuple[list[RecordDraft], bool]:
-        text, tags, keys, waits, transaction, delay = read_send_properties(header.properties or "", self._cluster_item)
+        text, tags, keys, waits, transaction, delay = read_send_properties(header.properties or "", self._own_properties)
         if delay and topic != header.topic:
             text, delay = with_property(text, DELAY, "0"), ""
         properties = text.encode("utf-8")
@@ -279,7 +280,7 @@ class SendMessageProcessor:
         if header.sys_flag & TRANSACTION_MASK or property_of(text, TRAN_MSG) or delay_level(property_of(text, DELAY) or "0") > 0:
             raise RequestError(ResponseCode.MESSAGE_ILLEGAL, "a batch can be neither transactional nor delayed")
         waits = waits_for_store(text)
-        text = with_property(text, CLUSTER, self._config.broker_cluster_name)
+        text = joined(without_property(text, CLUSTER), self._own_properties)
         drafts = []
         for item in _items_of(request.body):
             properties = joined(item.properties, text)

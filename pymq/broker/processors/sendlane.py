@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from pymq.broker.config import BrokerConfig
 from pymq.broker.processors.compactfields import CompactFields
 from pymq.broker.processors.send import IFlusher, SendAnswers, after_flush, check_stored, flush_error, store_closed
-from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
+from pymq.broker.processors.sendproperties import own_properties, read_send_properties
 from pymq.broker.processors.templates import AnswerTemplate, answer_template
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
@@ -86,7 +86,7 @@ class SendLane:
         self._clock = clock
         self._store_host = store_host
         self._answers = SendAnswers(config, store_host)
-        self._cluster_item = cluster_item(config.broker_cluster_name)
+        self._own_properties = own_properties(config)
         self._accept_from_ms = config.start_accept_send_request_time_stamp
         #: How many queues a topic has for sends, by name; `_UNUSUAL` for one whose sends the general path serves.
         self._queue_counts: dict[str, int] = {}
@@ -131,7 +131,7 @@ class SendLane:
         queue_id = fields.queue_id
         if not 0 <= queue_id < queue_count:
             return False
-        text, tags, keys, waits, transaction, delay = read_send_properties(fields.properties or "", self._cluster_item)
+        text, tags, keys, waits, transaction, delay = read_send_properties(fields.properties or "", self._own_properties)
         if transaction or delay:
             return False
         properties = text.encode("utf-8")

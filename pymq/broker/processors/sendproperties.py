@@ -7,11 +7,13 @@ taken out (4.9.8 does not store it), CLUSTER is set, tag and keys are picked up,
 
 from __future__ import annotations
 
+from pymq.broker.config import BrokerConfig
 from pymq.message.properties import (
     CLUSTER,
     DELAY,
     KEY_SEPARATOR,
     KEYS,
+    MSG_REGION,
     NAME_VALUE_SEPARATOR,
     PROPERTY_SEPARATOR,
     TAGS,
@@ -26,12 +28,19 @@ _TRUE = "true"
 SendProperties = tuple[str, str, tuple[str, ...], bool, str, str]
 
 
-def cluster_item(cluster: str) -> str:
-    """The property CLUSTER, as `read_send_properties` appends it."""
-    return f"{CLUSTER}{NAME_VALUE_SEPARATOR}{cluster}"
+def own_properties(config: BrokerConfig) -> str:
+    """What the broker itself appends to the property string of a message: CLUSTER, and where traces are kept MSG_REGION.
+
+    Clients of 5.x trace the consumption of those messages only that say a region. 4.9.8 stores none, 5.x always does; it costs
+    every message some bytes, so it is stored where it is of use.
+    """
+    items = [f"{CLUSTER}{NAME_VALUE_SEPARATOR}{config.broker_cluster_name}"]
+    if config.trace_topic_enable:
+        items.append(f"{MSG_REGION}{NAME_VALUE_SEPARATOR}{config.region_id}")
+    return PROPERTY_SEPARATOR.join(items)
 
 
-def read_send_properties(text: str, cluster_item: str) -> SendProperties:
+def read_send_properties(text: str, own_properties: str) -> SendProperties:
     """What is to be known of a property string: see SendProperties for the parts.
 
     Missing values are empty texts. As everywhere an empty value counts as not written and a later duplicate wins (store.md 2.5).
@@ -57,7 +66,7 @@ def read_send_properties(text: str, cluster_item: str) -> SendProperties:
         elif name == DELAY:
             delay = value or delay
         kept.append(item)
-    kept.append(cluster_item)
+    kept.append(own_properties)
     index_keys: tuple[str, ...] = (unique,) if unique else ()
     if keys:
         index_keys += tuple(filter(None, keys.split(KEY_SEPARATOR))) if KEY_SEPARATOR in keys else (keys,)

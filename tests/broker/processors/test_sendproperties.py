@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.broker.processors.sendproperties import cluster_item, read_send_properties
+from pymq.broker.processors.sendproperties import own_properties, read_send_properties
 from pymq.message.properties import (
     CLUSTER,
     DELAY,
@@ -18,8 +18,9 @@ from pymq.message.properties import (
     property_of,
     waits_for_store,
 )
+from tests.broker.fixtures import broker_config
 
-ITEM = cluster_item("C1")
+ITEM = own_properties(broker_config(broker_cluster_name="C1"))
 _names = st.sampled_from(["UNIQ_KEY", "KEYS", "TAGS", "WAIT", "CLUSTER", "DELAY", "TRAN_MSG", "mine", "MYKEYS", "", "WAITS"])
 _values = st.text(st.sampled_from("aB1 \x01-"), max_size=6) | st.sampled_from(["true", "TRUE", "false"])
 _items = st.tuples(_names, st.sampled_from(["\x01", ""]), _values).map("".join)
@@ -43,6 +44,11 @@ class ReadSendPropertiesTests(SynchronousTestCase):
     def test_no_properties(self) -> None:
         """Only the cluster is stored."""
         self.assertEqual(read_send_properties("", ITEM), ("CLUSTER\x01C1", "", (), True, "", ""))
+
+    def test_region_where_traces_are_kept(self) -> None:
+        """Clients of 5.x trace no consumption without it."""
+        config = broker_config(broker_cluster_name="C1", trace_topic_enable=True, region_id="R")
+        self.assertEqual(own_properties(config), "CLUSTER\x01C1\x02MSG_REGION\x01R")
 
     def test_wait_false(self) -> None:
         """The sender does not want to wait for the disk."""
