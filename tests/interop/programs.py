@@ -40,6 +40,10 @@ What each family can do; the rest its client does not have, or not in a form a p
 |        |                                           | broadcast never says `assigned`            |
 | python | all                                       | all                                        |
 
+Java and python also have request, reply and trace, all with --namesrv, --topic and --group. `request` sends --count requests
+of --size bytes and prints `replied` (seq, body_prefix, size, pushed) for each; Java's with --alone replies to itself. `reply`
+prints `ready`, replies to each request with an R and its body, and prints `answered` (status, msgId). `trace` sends --count
+messages with traces, printing `sent` (seq, msgId), and receives them with traces.
 Only the Java program has createTopic, view, query and minmax. The Go program has createTopic and deleteTopic, with
 `--broker H:P`, and topics, which lists their names. The C++ client does not tell the queue of a sent message, Go no message
 id of a batch, and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 
+from dialogue import Dialogue
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
@@ -371,10 +372,24 @@ class Asker:
             topic=message.topic)
 
 
+def dialogue(flags):
+    """The command `request`, `reply` or `trace`."""
+    return Dialogue(flags, sys.modules[__name__])
+
+
+COMMANDS = {
+    "send": Sender,
+    "transaction": TransactionSender,
+    "receive": Receiver,
+    **dict.fromkeys(("createTopic", "view", "query", "minmax"), Asker),
+    **dict.fromkeys(("request", "reply", "trace"), dialogue),
+}
+
+
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("send", "transaction", "receive", "createTopic", "view", "query", "minmax"))
+    parser.add_argument("command", choices=COMMANDS)
     for name in ("namesrv", "topic"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id", "sql"):
@@ -409,7 +424,7 @@ def main():
         return 1
 
     def begin():
-        command = {"send": Sender, "transaction": TransactionSender, "receive": Receiver}.get(flags.command, Asker)(flags)
+        command = COMMANDS[flags.command](flags)
         running = Deferred.fromCoroutine(command.run())
         running.addErrback(failed).addCallback(codes.append).addBoth(lambda _: reactor.stop())
 
