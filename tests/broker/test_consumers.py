@@ -7,10 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.broker import consumers as module
 from pymq.broker.clients import ClientChannelInfo
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.filters import ConsumerFilterManager
 from pymq.errors import RequestError
 from pymq.interfaces import IChannel
-from pymq.wire.bodies.heartbeat import SubscriptionData
-from tests.broker.fixtures import NOW_MS, member, started_clock, subscribe
+from pymq.testing.documents import MemoryDocuments
+from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
+from tests.broker.fixtures import NOW_MS, broker_config, member, started_clock, subscribe
 
 
 class ConsumerManagerTests(SynchronousTestCase):
@@ -36,6 +38,20 @@ class ConsumerManagerTests(SynchronousTestCase):
         self.assertTrue(self.register(first))
         self.assertTrue(self.register(second))
         self.assertEqual(self.told, [("g", [first.channel]), ("g", [first.channel, second.channel])])
+
+    def test_filters_come_and_go_with_the_group(self) -> None:
+        """Those of a group live until its last member left."""
+        filters = ConsumerFilterManager(broker_config(), MemoryDocuments(), clock=self.clock)
+        self.consumers = ConsumerManager(clock=self.clock, on_members_changed=lambda group, channels: None, filters=filters)
+        first, second = member("a"), member("b")
+        for info in (first, second):
+            self.register(info, build_subscription("T", "a > 1", "SQL92", sub_version=1))
+        lives = []
+        for info in (first, second):
+            self.consumers.unregister("g", info.channel)
+            data = filters.get("T", "g")
+            lives.append(data is not None and not data.is_dead)
+        self.assertEqual(lives, [True, False])
 
     def test_repeated_heartbeat_tells_nobody(self) -> None:
         """Nothing changed."""

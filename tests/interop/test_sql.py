@@ -1,4 +1,6 @@
 """SQL92 subscriptions: Java's clients at our broker, our client at Apache's, and the same messages for both."""
+import json
+
 import pytest
 
 from . import programs
@@ -73,6 +75,21 @@ def test_python_at_pymq(pymq, way):
 def test_python_at_apache(apache, way):
     """Our client at Apache's broker."""
     check("python", apache, f"sql-python-{way}", **({} if way == "push" else {way: True}))
+
+
+def test_filters_are_kept(pymq):
+    """In Apache's file, over a restart; the consumer that was there goes on."""
+    topic = "sql-kept"
+    put(pymq, topic)
+    with Program("python", "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", sql=WANTED, size=128) as receiver:
+        receiver.wait_received("A", len(WANTED_SEQS))
+        pymq.restart()
+        kept = json.loads((pymq.store / "config" / "consumerFilter.json").read_text())
+        entry = kept["filterDataByTopic"][topic]["groupFilterData"][f"CG-{topic}"]
+        assert (entry["expression"], entry["expressionType"], entry["dead"]) == (WANTED, "SQL92", True)
+        programs.send("python", pymq, topic, 8, prefix="Y", tag="A", key_prefix="1", size=128, quiet=True)
+        receiver.wait_received("Y", 3, 30)
+        receiver.stop()
 
 
 @pytest.mark.parametrize("family", [*JAVA, "python"])

@@ -26,9 +26,13 @@ class BrokerPartsTests(SynchronousTestCase):
     """Built on the store in memory."""
 
     def setUp(self) -> None:
+        self.build()
+
+    def build(self, **settings: bool) -> None:
+        """A broker with these settings beside the usual ones."""
         clock = task.Clock()
         clock.advance(1_700_000_000)
-        config = BrokerConfig(broker_name="broker-a", broker_ip1="127.0.0.1")
+        config = BrokerConfig(broker_name="broker-a", broker_ip1="127.0.0.1", **settings)
         store_config = MessageStoreConfig()
         store = MemoryMessageStore(store_config, clock=clock)
         store.load()
@@ -53,6 +57,11 @@ class BrokerPartsTests(SynchronousTestCase):
         self.assertEqual(lane_keys(310), (b'{"code":310,', b"\x01\x36"))
         self.assertEqual(set(self.lanes[1]), set(lane_keys(310)))
         self.assertEqual(set(self.lanes[0]), {*lane_keys(310), *lane_keys(11)})
+
+    def test_pulls_have_no_lane_where_retries_are_filtered(self) -> None:
+        """For the lane does not look into properties."""
+        self.build(filter_support_retry=True)
+        self.assertEqual(set(self.lanes[0]), set(lane_keys(310)))
 
     def test_a_closed_channel_is_forgotten_everywhere(self) -> None:
         """The housekeeping listens to channels; it knows the same tables as the processors."""
