@@ -192,9 +192,7 @@ class DelayedDelivery:
             self._offsets.update(level.number, end)
         return len(due)
 
-    def _take_due(
-        self, level: _Level, units: list[tuple[int, int, int]], now_s: float
-    ) -> dict[int, RecordDraft | None]:
+    def _take_due(self, level: _Level, units: list[tuple[int, int, int]], now_s: float) -> dict[int, RecordDraft | None]:
         """What is due at the head of a level, by offset: drafts, and None for what needs no delivery (any more)."""
         now_ms = int(now_s * 1000)
         due: dict[int, RecordDraft | None] = {}

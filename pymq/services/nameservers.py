@@ -56,9 +56,7 @@ class RemoteNameServers:
         asked = [self._register_with(address, command) for address in self._addresses]
         return gatherResults(asked).addCallback(lambda results: [result for result in results if result is not None])
 
-    def _register_with(
-        self, address: str, command: RemotingCommand
-    ) -> Deferred[tuple[str, RegisterBrokerResponseHeader] | None]:
+    def _register_with(self, address: str, command: RemotingCommand) -> Deferred[tuple[str, RegisterBrokerResponseHeader] | None]:
         def answered(response: RemotingCommand) -> tuple[str, RegisterBrokerResponseHeader] | None:
             if response.code != ResponseCode.SUCCESS:
                 self._log.warn("name server {address} refuses the registration: {response!r}", address=address, response=response)

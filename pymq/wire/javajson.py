@@ -26,9 +26,7 @@ _strict_decode = msgspec.json.Decoder().decode
 _encode_plain = msgspec.json.Encoder(order="sorted").encode
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BARE = re.compile(r"[^\s,:\[\]{}\"']+")
-_STRINGS = {
-    quote: re.compile(rf"{quote}[^{quote}\\]*(?:\\.[^{quote}\\]*)*{quote}", re.DOTALL) for quote in ('"', "'")
-}
+_STRINGS = {quote: re.compile(rf"{quote}[^{quote}\\]*(?:\\.[^{quote}\\]*)*{quote}", re.DOTALL) for quote in ('"', "'")}
 _ESCAPE_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _IN_SINGLE_QUOTES = {"\\'": "'", '"': '\\"'}
 _NOT_STRICT = (msgspec.MsgspecError, ValueError, RecursionError)  # ValueError is bad UTF-8, or an integer of thousands of digits
@@ -94,8 +92,7 @@ def encode(value: Any) -> bytes:
 def _pieces(value: Any) -> list[bytes]:
     if isinstance(value, msgspec.Struct):
         value = {
-            wire_name: getattr(value, name)
-            for name, wire_name in zip(value.__struct_fields__, value.__struct_encode_fields__)
+            wire_name: getattr(value, name) for name, wire_name in zip(value.__struct_fields__, value.__struct_encode_fields__)
         }
     if isinstance(value, dict):
         return _object_pieces(value)

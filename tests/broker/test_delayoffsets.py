@@ -70,6 +70,4 @@ class DelayOffsetManagerTests(SynchronousTestCase):
         store.put([draft("SCHEDULE_TOPIC_XXXX", 1), draft("SCHEDULE_TOPIC_XXXX", 1)])
         self.offsets.update(2, 1)
         self.offsets.update(1, 0)
-        self.assertEqual(
-            self.offsets.runtime_table(store), {"scheduleMessageOffset_1": "0,0", "scheduleMessageOffset_2": "1,2"}
-        )
+        self.assertEqual(self.offsets.runtime_table(store), {"scheduleMessageOffset_1": "0,0", "scheduleMessageOffset_2": "1,2"})

@@ -40,9 +40,7 @@ class RedirectedTests(SynchronousTestCase):
         waiting = redirected(message, LEVELS)
         self.assertEqual((waiting.topic, waiting.queue_id), (SCHEDULE, 1))
         properties = decode_properties(waiting.properties.decode())
-        self.assertEqual(
-            properties, {"own": "x", "KEYS": "k1", "TAGS": "A", "DELAY": "2", "REAL_TOPIC": "T", "REAL_QID": "3"}
-        )
+        self.assertEqual(properties, {"own": "x", "KEYS": "k1", "TAGS": "A", "DELAY": "2", "REAL_TOPIC": "T", "REAL_QID": "3"})
         self.assertEqual((waiting.body, waiting.flag, waiting.reconsume_times), (b"later", 7, 1))
         self.assertEqual((waiting.index_keys, waiting.wait), (message.index_keys, True))
         self.assertEqual((message.topic, message.queue_id), ("T", 3))

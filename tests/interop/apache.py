@@ -1,11 +1,17 @@
 """Real Apache name servers and brokers, small, on free ports, in temporary folders."""
+
 from . import toolchain, wire
 from .processes import BROKER_NEIGHBOURS, Child, WorkFolder, free_port
 
 READY_S = 60
 BROKER_NAME = "broker-apache"
-SMALL_STORE = {"mappedFileSizeCommitLog": 16 << 20, "mappedFileSizeConsumeQueue": 60000, "maxHashSlotNum": 100000,
-               "maxIndexNum": 400000, "mappedFileSizeTimerLog": 1 << 20}
+SMALL_STORE = {
+    "mappedFileSizeCommitLog": 16 << 20,
+    "mappedFileSizeConsumeQueue": 60000,
+    "maxHashSlotNum": 100000,
+    "maxIndexNum": 400000,
+    "mappedFileSizeTimerLog": 1 << 20,
+}
 
 
 class ApacheCluster:
@@ -38,8 +44,9 @@ class ApacheCluster:
         toolchain.write_logback(home)
         if self._own_namesrv:
             port = self.namesrv.rsplit(":", 1)[1]
-            (home / "namesrv.conf").write_text(f"listenPort={port}\nkvConfigPath={home}/kvConfig.json\n"
-                                               f"configStorePath={home}/namesrv.properties\n")
+            (home / "namesrv.conf").write_text(
+                f"listenPort={port}\nkvConfigPath={home}/kvConfig.json\nconfigStorePath={home}/namesrv.properties\n"
+            )
             self._spawn("namesrv", "128m", "org.apache.rocketmq.namesrv.NamesrvStartup")
             self._wait("namesrv", lambda: wire.answers(self.namesrv))
         if self._with_broker:
@@ -54,21 +61,41 @@ class ApacheCluster:
 
     def _broker_keys(self):
         store = self._work.path / "store"
-        keys = {"brokerClusterName": "DefaultCluster", "brokerName": BROKER_NAME, "brokerId": 0,
-                "brokerIP1": "127.0.0.1", "brokerIP2": "127.0.0.1", "listenPort": self.port,
-                "haListenPort": self.port + 1, "namesrvAddr": self.namesrv, "storePathRootDir": store,
-                "storePathCommitLog": store / "commitlog", "autoCreateTopicEnable": "true",
-                "waitTimeMillsInSendQueue": 5000, **SMALL_STORE}
+        keys = {
+            "brokerClusterName": "DefaultCluster",
+            "brokerName": BROKER_NAME,
+            "brokerId": 0,
+            "brokerIP1": "127.0.0.1",
+            "brokerIP2": "127.0.0.1",
+            "listenPort": self.port,
+            "haListenPort": self.port + 1,
+            "namesrvAddr": self.namesrv,
+            "storePathRootDir": store,
+            "storePathCommitLog": store / "commitlog",
+            "autoCreateTopicEnable": "true",
+            "waitTimeMillsInSendQueue": 5000,
+            **SMALL_STORE,
+        }
         if self.version.startswith("4."):
             del keys["mappedFileSizeTimerLog"]
         return {**keys, **self.config}
 
     def _spawn(self, part, heap, main):
         home = self._work.path
-        command = [toolchain.need_tool("java", "default-jre-headless"), f"-Xmx{heap}", "-XX:MaxDirectMemorySize=512m",
-                   *toolchain.JVM_FLAGS, f"-Duser.home={home}", f"-Drocketmq.home.dir={home}",
-                   "-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99", "-cp",
-                   f"{toolchain.server_jars(self.version)}/*", main, "-c", home / f"{part}.conf"]
+        command = [
+            toolchain.need_tool("java", "default-jre-headless"),
+            f"-Xmx{heap}",
+            "-XX:MaxDirectMemorySize=512m",
+            *toolchain.JVM_FLAGS,
+            f"-Duser.home={home}",
+            f"-Drocketmq.home.dir={home}",
+            "-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99",
+            "-cp",
+            f"{toolchain.server_jars(self.version)}/*",
+            main,
+            "-c",
+            home / f"{part}.conf",
+        ]
         self._children[part] = Child(command, home)
 
     def _wait(self, part, condition):

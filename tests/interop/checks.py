@@ -1,4 +1,5 @@
 """What must be true of what a receiver saw."""
+
 from collections import defaultdict
 
 

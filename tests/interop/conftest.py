@@ -2,6 +2,7 @@
 
 Those of the Go client are marked `interop_go` too, for its module is not to be had everywhere.
 """
+
 from pathlib import Path
 
 import pytest

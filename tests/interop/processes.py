@@ -1,4 +1,5 @@
 """Child processes in groups of their own, their output read by threads, every wait with a deadline."""
+
 import contextlib
 import os
 import random
@@ -18,10 +19,21 @@ class Child:
     def __init__(self, argv, cwd, env=None, stdin=subprocess.DEVNULL, on_line=None):
         self.argv, self.lines, self.changed = [str(word) for word in argv], [], threading.Condition()
         self.errors, self._on_line = [], on_line
-        self.process = subprocess.Popen(self.argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
-        self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in (
-            (self.process.stdout, self.lines, on_line), (self.process.stderr, self.errors, None))]
+        self.process = subprocess.Popen(
+            self.argv,
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._readers = [
+            threading.Thread(target=self._read, args=pair, daemon=True)
+            for pair in ((self.process.stdout, self.lines, on_line), (self.process.stderr, self.errors, None))
+        ]
         for reader in self._readers:
             reader.start()
 
@@ -97,8 +109,7 @@ class Child:
 
     def tail(self, count=25):
         """The last lines of both outputs, for error messages."""
-        return "\n".join([" ".join(self.argv)[-400:], "--- stdout", *self.lines[-count:],
-                          "--- stderr", *self.errors[-count:]])
+        return "\n".join([" ".join(self.argv)[-400:], "--- stdout", *self.lines[-count:], "--- stderr", *self.errors[-count:]])
 
 
 class WorkFolder:

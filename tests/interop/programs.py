@@ -49,6 +49,7 @@ Only the Java program has createTopic, view, query and minmax. The Go program ha
 id of a batch, and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead
 of JSON. Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.
 """
+
 import contextlib
 import json
 import os
@@ -70,9 +71,15 @@ JVM_TERMINATED = 128 + signal.SIGTERM  # what a JVM ends with, however well its 
 
 def _java(version, serialization):
     def command(home, arguments):
-        options = [f"-Duser.home={home}", f"-Drocketmq.client.logRoot={home}/logs",
-                   "-Drocketmq.client.logLevel=WARN", REBALANCE, f"-Drocketmq.serialize.type={serialization}"]
+        options = [
+            f"-Duser.home={home}",
+            f"-Drocketmq.client.logRoot={home}/logs",
+            "-Drocketmq.client.logLevel=WARN",
+            REBALANCE,
+            f"-Drocketmq.serialize.type={serialization}",
+        ]
         return toolchain.java_command(version, options, "ClientProgram", *arguments), {}
+
     return command
 
 
@@ -133,15 +140,19 @@ class Program:
 
     def wait_event(self, event, count=1, timeout_s=START_S):
         """Wait for so many events of a kind; gives them."""
+
         def enough():
             found = self.of(event)
             return found if len(found) >= count else None
+
         return self.child.wait_for(enough, timeout_s, f"{count} x {event} of {self.family}")
 
     def wait_received(self, prefix, count, timeout_s=60):
         """Wait until so many distinct messages with that prefix came here."""
+
         def enough():
             return len({event["body_prefix"] for event in self.received(prefix)}) >= count
+
         self.child.wait_for(enough, timeout_s, f"{count} of {prefix} for {self.family}")
 
     def received(self, prefix):
@@ -150,9 +161,11 @@ class Program:
 
     def wait_queues(self, count, timeout_s=60):
         """Wait until the receiver has exactly so many queues (Java, node, Go, python)."""
+
         def assigned():
             found = self.of("assigned")
             return found and found[-1]["queues"] == count
+
         self.child.wait_for(assigned, timeout_s, f"{count} queues for {self.family}")
 
     def finish(self, timeout_s=120, good=(0,)):
@@ -160,7 +173,8 @@ class Program:
         code = self.child.wait(timeout_s)
         done = self.of("done")
         assert code in good and done, (
-            f"{self.family} ended with {code}: {self.of('error')}{self.of('failed')[:3]}\n{self.child.tail()}")
+            f"{self.family} ended with {code}: {self.of('error')}{self.of('failed')[:3]}\n{self.child.tail()}"
+        )
         assert not self.of("corrupt"), self.of("corrupt")[:3]
         return done[-1]
 

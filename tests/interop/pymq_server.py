@@ -1,4 +1,5 @@
 """PyMQ as its users run it: a twistd process with a broker.conf, on free ports, its store in a temporary folder."""
+
 import os
 import re
 import sys
@@ -90,9 +91,17 @@ class PyMQServer(PyMQProcess):
         self.broker = f"127.0.0.1:{self.port}"
         self.namesrv = namesrv or f"127.0.0.1:{free_port()}"
         place = {"namesrvAddr": namesrv} if namesrv else {"embeddedNamesrvListenPort": self.namesrv.rsplit(":", 1)[1]}
-        self.config = {"brokerClusterName": "DefaultCluster", "brokerName": BROKER_NAME, "brokerId": 0,
-                       "brokerIP1": "127.0.0.1", "listenPort": self.port, "haListenPort": self.port + 1,
-                       "storePathRootDir": self.store, **place, **config}
+        self.config = {
+            "brokerClusterName": "DefaultCluster",
+            "brokerName": BROKER_NAME,
+            "brokerId": 0,
+            "brokerIP1": "127.0.0.1",
+            "listenPort": self.port,
+            "haListenPort": self.port + 1,
+            "storePathRootDir": self.store,
+            **place,
+            **config,
+        }
 
     @property
     def store(self):
@@ -113,8 +122,9 @@ class PyMQServer(PyMQProcess):
     def start(self):
         """Start it, and wait also until its name server knows it."""
         super().start()
-        wire.wait_until(lambda: wire.has_broker(self.namesrv, self.name, self.broker), READY_S, "registration of PyMQ",
-                        self._child.running)
+        wire.wait_until(
+            lambda: wire.has_broker(self.namesrv, self.name, self.broker), READY_S, "registration of PyMQ", self._child.running
+        )
 
     def create_topic(self, topic, queues=4):
         """Make a topic and wait for its route."""

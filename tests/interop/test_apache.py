@@ -1,4 +1,5 @@
 """Our parts among Apache's: our client on their servers, our broker on their name server, their broker on ours."""
+
 import pytest
 
 from . import checks, programs

@@ -1,4 +1,5 @@
 """Foreign clients of every family against PyMQ: what is sent is received, all of it, whole and in order."""
+
 import pytest
 
 from . import checks, programs
@@ -99,8 +100,9 @@ def test_asynchronous(pymq, family):
     checks.acked_are_there(sent, got)
 
 
-@pytest.mark.parametrize("family, way", [
-    *((family, way) for family in (*JAVA, "go") for way in ("pull", "litepull")), ("cpp", "pull")])
+@pytest.mark.parametrize(
+    "family, way", [*((family, way) for family in (*JAVA, "go") for way in ("pull", "litepull")), ("cpp", "pull")]
+)
 def test_pulling(pymq, family, way):
     """Consumers that pull get all, in order."""
     topic = pymq.create_topic(named(way, family))

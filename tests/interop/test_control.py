@@ -1,4 +1,5 @@
 """Operators' commands through mqadmin and the raw protocol: offsets reset, copied and asked for, messages found and consumed."""
+
 import re
 import time
 
@@ -24,11 +25,13 @@ def pymq():
 @pytest.fixture(params=["4.9.8", "5.5.0"])
 def admin(request, pymq):
     """A call of mqadmin of one version that gives what it printed."""
+
     def call(command, *arguments):
         done = toolchain.mqadmin(request.param, [command, "-n", pymq.namesrv, *map(str, arguments)])
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done.stdout
+
     call.version = request.param
     call.name = request.param.replace(".", "_")
     call.topic = [] if request.param.startswith("4.") else ["-t"]
@@ -43,8 +46,10 @@ def filled(server, topic):
 
 def committed(server, group, topic):
     """The group's offsets by queue; -1 where there is none."""
-    answers = [wire.ask(server.broker, QUERY_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": queue})
-               for queue in range(QUEUES)]
+    answers = [
+        wire.ask(server.broker, QUERY_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": queue})
+        for queue in range(QUEUES)
+    ]
     return [int(answer.fields["offset"]) if answer.code == wire.SUCCESS else -1 for answer in answers]
 
 
@@ -67,7 +72,7 @@ class Consuming:
     @property
     def client_id(self):
         """The id that the broker knows."""
-        connection, = wire.ask(self.server.broker, CONNECTIONS, {"consumerGroup": self.group}).json()["connectionSet"]
+        (connection,) = wire.ask(self.server.broker, CONNECTIONS, {"consumerGroup": self.group}).json()["connectionSet"]
         return connection["clientId"]
 
     def wait_again(self):

@@ -1,4 +1,5 @@
 """Delayed messages and retries as foreign clients see them: on time, after a crash too, and the dead letters at the end."""
+
 import itertools
 import time
 
@@ -92,12 +93,22 @@ def received_by_failing(pymq, family, topic, fail_times, last, **flags):
     The retry topic is there before the consumer: a Java client that looks for its route too early looks again after 30 s.
     """
     pymq.create_topic(f"%RETRY%CG-{topic}", 1)
-    with Program(family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", size=256, fail_times=fail_times,
-                 max_reconsume=RETRIES, **flags) as receiver:
+    with Program(
+        family,
+        "receive",
+        namesrv=pymq.namesrv,
+        topic=topic,
+        group=f"CG-{topic}",
+        size=256,
+        fail_times=fail_times,
+        max_reconsume=RETRIES,
+        **flags,
+    ) as receiver:
         receiver.wait_queues(4)
         programs.send(family, pymq, topic, 1, size=256, quiet=True)
-        receiver.child.wait_for(lambda: any(event["reconsume"] >= last for event in receiver.of("received")), 40,
-                                f"{last} retries of {family}")
+        receiver.child.wait_for(
+            lambda: any(event["reconsume"] >= last for event in receiver.of("received")), 40, f"{last} retries of {family}"
+        )
         time.sleep(1.5)
         receiver.stop()
         return receiver.of("received")

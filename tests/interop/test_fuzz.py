@@ -1,4 +1,5 @@
 """A hundred thousand mutated frames against a live broker: it goes on serving, with memory as before."""
+
 import json
 import random
 import socket
@@ -17,8 +18,18 @@ TOPIC = "FuzzTopic"
 
 def json_frame(code, fields, body=b"", opaque=1, flag=0):
     """A frame with a JSON header."""
-    header = json.dumps({"code": code, "extFields": fields, "flag": flag, "language": "JAVA", "opaque": opaque,
-                         "serializeTypeCurrentRPC": "JSON", "version": 409}, separators=(",", ":")).encode()
+    header = json.dumps(
+        {
+            "code": code,
+            "extFields": fields,
+            "flag": flag,
+            "language": "JAVA",
+            "opaque": opaque,
+            "serializeTypeCurrentRPC": "JSON",
+            "version": 409,
+        },
+        separators=(",", ":"),
+    ).encode()
     return struct.pack(">ii", 4 + len(header) + len(body), len(header)) + header + body
 
 
@@ -36,23 +47,66 @@ ANSWER = b'"opaque":%d,' % QUESTION_OPAQUE
 
 def seeds():
     """Valid frames of the codes that parse most."""
-    send = {"a": "PG", "b": TOPIC, "c": "TBW102", "d": "4", "e": "1", "f": "0", "g": "1700000000000", "h": "0",
-            "i": "KEYS\x01k\x02TAGS\x01a\x02", "j": "0", "k": "false", "m": "false"}
-    pull = {"consumerGroup": "CG", "topic": TOPIC, "queueId": "0", "queueOffset": "0", "maxMsgNums": "32", "sysFlag": "4",
-            "commitOffset": "0", "suspendTimeoutMillis": "0", "subscription": "*", "subVersion": "0"}
-    beat = json.dumps({"clientID": "c@1", "consumerDataSet": [{
-        "consumeFromWhere": "CONSUME_FROM_LAST_OFFSET", "consumeType": "CONSUME_PASSIVELY", "groupName": "CG",
-        "messageModel": "CLUSTERING", "subscriptionDataSet": [{"topic": TOPIC, "subString": "*", "tagsSet": [], "codeSet": [],
-                                                               "subVersion": 1}], "unitMode": False}],
-        "producerDataSet": [{"groupName": "PG"}]}).encode()
+    send = {
+        "a": "PG",
+        "b": TOPIC,
+        "c": "TBW102",
+        "d": "4",
+        "e": "1",
+        "f": "0",
+        "g": "1700000000000",
+        "h": "0",
+        "i": "KEYS\x01k\x02TAGS\x01a\x02",
+        "j": "0",
+        "k": "false",
+        "m": "false",
+    }
+    pull = {
+        "consumerGroup": "CG",
+        "topic": TOPIC,
+        "queueId": "0",
+        "queueOffset": "0",
+        "maxMsgNums": "32",
+        "sysFlag": "4",
+        "commitOffset": "0",
+        "suspendTimeoutMillis": "0",
+        "subscription": "*",
+        "subVersion": "0",
+    }
+    beat = json.dumps(
+        {
+            "clientID": "c@1",
+            "consumerDataSet": [
+                {
+                    "consumeFromWhere": "CONSUME_FROM_LAST_OFFSET",
+                    "consumeType": "CONSUME_PASSIVELY",
+                    "groupName": "CG",
+                    "messageModel": "CLUSTERING",
+                    "subscriptionDataSet": [{"topic": TOPIC, "subString": "*", "tagsSet": [], "codeSet": [], "subVersion": 1}],
+                    "unitMode": False,
+                }
+            ],
+            "producerDataSet": [{"groupName": "PG"}],
+        }
+    ).encode()
     item = struct.pack(">iiiii", 0, 0, 0, 0, 3) + b"abc" + struct.pack(">h", 0)
     batch = struct.pack(">i", len(item)) + item[4:]
     lock = b'{"clientId":"c@1","consumerGroup":"CG","mqSet":[{"brokerName":"b","queueId":0,"topic":"T"}]}'
-    cases = [(310, send, b"x" * 64), (320, {**send, "m": "true"}, batch * 3), (11, pull, b""), (34, {}, beat), (41, {}, lock),
-             (12, {"topic": TOPIC, "key": "k", "maxNum": "8", "beginTimestamp": "0", "endTimestamp": "9999999999999"}, b""),
-             (33, {"offset": "0"}, b""), (29, {"topic": TOPIC, "queueId": "0", "timestamp": "1"}, b""),
-             (15, {"consumerGroup": "CG", "topic": TOPIC, "queueId": "0", "commitOffset": "1"}, b""),
-             (38, {"consumerGroup": "CG"}, b""), (28, {}, b""), (202, {"topic": TOPIC}, b""), (36, {"offset": "0"}, b"")]
+    cases = [
+        (310, send, b"x" * 64),
+        (320, {**send, "m": "true"}, batch * 3),
+        (11, pull, b""),
+        (34, {}, beat),
+        (41, {}, lock),
+        (12, {"topic": TOPIC, "key": "k", "maxNum": "8", "beginTimestamp": "0", "endTimestamp": "9999999999999"}, b""),
+        (33, {"offset": "0"}, b""),
+        (29, {"topic": TOPIC, "queueId": "0", "timestamp": "1"}, b""),
+        (15, {"consumerGroup": "CG", "topic": TOPIC, "queueId": "0", "commitOffset": "1"}, b""),
+        (38, {"consumerGroup": "CG"}, b""),
+        (28, {}, b""),
+        (202, {"topic": TOPIC}, b""),
+        (36, {"offset": "0"}, b""),
+    ]
     return [make(*case) for case in cases for make in (json_frame, binary_frame)]
 
 
@@ -66,17 +120,17 @@ def mutate(chance, frame):
     elif kind == 1:
         data[chance.randrange(8)] = chance.randrange(256)
     elif kind == 2:
-        del data[chance.randrange(8, len(data)):]
+        del data[chance.randrange(8, len(data)) :]
         struct.pack_into(">i", data, 0, len(data) - 4)
     elif kind == 3:
         at = chance.randrange(8, len(data))
-        data[at:at] = data[at:at + chance.randint(1, 40)]
+        data[at:at] = data[at : at + chance.randint(1, 40)]
         struct.pack_into(">i", data, 0, len(data) - 4)
     elif kind == 4:
         at = chance.randrange(8, len(data) - 4)
-        struct.pack_into(">i", data, at, chance.choice([-1, 0, 1, 2**31 - 1, -2**31, 255, 65536]))
+        struct.pack_into(">i", data, at, chance.choice([-1, 0, 1, 2**31 - 1, -(2**31), 255, 65536]))
     else:
-        del data[chance.randrange(len(data)):]
+        del data[chance.randrange(len(data)) :]
     return bytes(data)
 
 
@@ -119,7 +173,7 @@ class Target:
             more = self._connection.recv(1 << 16)
             if not more:
                 return False
-            data = data[-len(ANSWER):] + more
+            data = data[-len(ANSWER) :] + more
         return True
 
     def close(self):

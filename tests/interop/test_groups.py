@@ -1,4 +1,5 @@
 """Consumers of one group share a topic's queues, and take over from one that dies; broadcast gives all to each."""
+
 import contextlib
 
 import pytest
@@ -26,8 +27,10 @@ def pymq():
 def receivers(server, family, topic, **flags):
     """Two receivers of one group that told they are ready."""
     base = {"namesrv": server.namesrv, "topic": topic, "group": f"CG-{topic}", "at_once": True, **flags}
-    with programs.Program(family, "receive", instance="one", **base) as one, \
-            programs.Program(family, "receive", instance="two", **base) as two:
+    with (
+        programs.Program(family, "receive", instance="one", **base) as one,
+        programs.Program(family, "receive", instance="two", **base) as two,
+    ):
         one.wait_event("ready")
         two.wait_event("ready")
         yield one, two
@@ -69,8 +72,9 @@ def test_share_and_take_over(pymq, family):
         wait_all((one, two), "A", COUNT)
         shares = [{event["queueId"] for event in member.received("A")} for member in (one, two)]
         assert shares[0] | shares[1] == set(range(QUEUES)) and not shares[0] & shares[1], shares
-        with programs.Program("cpp", "send", namesrv=pymq.namesrv, topic=topic, group="PG", prefix="B", count=COUNT,
-                              interval_ms=1, quiet=True) as sender:
+        with programs.Program(
+            "cpp", "send", namesrv=pymq.namesrv, topic=topic, group="PG", prefix="B", count=COUNT, interval_ms=1, quiet=True
+        ) as sender:
             one.wait_received("B", 20)
             one.kill()
             sender.finish()

@@ -1,4 +1,5 @@
 """The harness itself: each client program, and the admin tool, against a real Apache RocketMQ."""
+
 import pytest
 
 from . import checks, programs, toolchain
@@ -25,11 +26,19 @@ def test_sends_and_receives(apache, family):
     checks.acked_are_there(sent.of("sent"), got)
 
 
-@pytest.mark.parametrize("family, mode", [
-    *((family, mode) for family in ("java-4.9.8", "go") for mode in ("async", "oneway", "batch", "ordered", "queue")),
-    ("java-5.5.0", "batch"), ("java-5.5.0+rocketmq", "async"), ("java-4.9.8+rocketmq", "sync"),
-    ("node", "async"), ("cpp", "async"), ("cpp", "oneway"), ("cpp", "ordered"),
-])
+@pytest.mark.parametrize(
+    "family, mode",
+    [
+        *((family, mode) for family in ("java-4.9.8", "go") for mode in ("async", "oneway", "batch", "ordered", "queue")),
+        ("java-5.5.0", "batch"),
+        ("java-5.5.0+rocketmq", "async"),
+        ("java-4.9.8+rocketmq", "sync"),
+        ("node", "async"),
+        ("cpp", "async"),
+        ("cpp", "oneway"),
+        ("cpp", "ordered"),
+    ],
+)
 def test_send_modes(apache, family, mode):
     """Each mode of sending arrives whole."""
     topic = apache.create_topic(f"mode-{family.replace('.', '_').replace('+', '-')}-{mode}")
@@ -45,10 +54,17 @@ def test_send_modes(apache, family, mode):
     checks.acked_are_there(sent.of("sent"), got)
 
 
-@pytest.mark.parametrize("family, way", [
-    *((family, way) for family in ("java-4.9.8", "go") for way in ("orderly", "pull", "litepull", "broadcast")),
-    ("java-5.5.0", "orderly"), ("java-5.5.0", "pull"), ("java-5.5.0", "broadcast"), ("cpp", "orderly"), ("cpp", "pull"),
-])
+@pytest.mark.parametrize(
+    "family, way",
+    [
+        *((family, way) for family in ("java-4.9.8", "go") for way in ("orderly", "pull", "litepull", "broadcast")),
+        ("java-5.5.0", "orderly"),
+        ("java-5.5.0", "pull"),
+        ("java-5.5.0", "broadcast"),
+        ("cpp", "orderly"),
+        ("cpp", "pull"),
+    ],
+)
 def test_ways_to_receive(apache, family, way):
     """Each way of receiving gets all."""
     topic = apache.create_topic(f"way-{family.replace('.', '_')}-{way}")
@@ -101,8 +117,9 @@ def test_forever_until_told(apache, tmp_path, family):
     """A sender without an end stops at SIGTERM and has written down what was accepted."""
     topic = apache.create_topic(f"forever-{family.replace('.', '_')}")
     acks = tmp_path / "acks"
-    with programs.Program(family, "send", namesrv=apache.namesrv, topic=topic, group="PG", forever=True, quiet=True,
-                          ack_file=acks) as sender:
+    with programs.Program(
+        family, "send", namesrv=apache.namesrv, topic=topic, group="PG", forever=True, quiet=True, ack_file=acks
+    ) as sender:
         sender.wait_event("ready")
         sender.child.wait_for(lambda: acks.exists() and acks.read_text().count("\n") > 100, 20, "100 acks")
         assert sender.stop()["sent"] == acks.read_text().count("\n")

@@ -1,4 +1,5 @@
 """kill -9, fifty times, while a Java client sends under SYNC_FLUSH and another consumes: what was acknowledged is there."""
+
 import random
 import struct
 import time
@@ -26,10 +27,10 @@ def records(body):
     """(queue offset, body) of each record of a pull's answer, for IPv4 hosts."""
     position = 0
     while position < len(body):
-        size, = struct.unpack_from(">i", body, position)
-        offset, = struct.unpack_from(">q", body, position + 20)
-        length, = struct.unpack_from(">i", body, position + BODY_LENGTH_AT)
-        yield offset, body[position + BODY_AT:position + BODY_AT + length]
+        (size,) = struct.unpack_from(">i", body, position)
+        (offset,) = struct.unpack_from(">q", body, position + 20)
+        (length,) = struct.unpack_from(">i", body, position + BODY_LENGTH_AT)
+        yield offset, body[position + BODY_AT : position + BODY_AT + length]
         position += size
 
 
@@ -37,10 +38,23 @@ def read_queue(broker, topic, queue, offset):
     """{queue offset: number of the message} from `offset` to the end of a queue."""
     found = {}
     while True:
-        answer = wire.ask(broker, PULL_MESSAGE, {
-            "consumerGroup": "CID_witness", "topic": topic, "queueId": queue, "queueOffset": offset, "maxMsgNums": 32,
-            "sysFlag": SUBSCRIPTION_IN_REQUEST, "commitOffset": 0, "suspendTimeoutMillis": 0, "subscription": "*",
-            "subVersion": 0, "expressionType": "TAG"})
+        answer = wire.ask(
+            broker,
+            PULL_MESSAGE,
+            {
+                "consumerGroup": "CID_witness",
+                "topic": topic,
+                "queueId": queue,
+                "queueOffset": offset,
+                "maxMsgNums": 32,
+                "sysFlag": SUBSCRIPTION_IN_REQUEST,
+                "commitOffset": 0,
+                "suspendTimeoutMillis": 0,
+                "subscription": "*",
+                "subVersion": 0,
+                "expressionType": "TAG",
+            },
+        )
         if answer.code != PULL_FOUND:
             assert answer.code == PULL_NOT_FOUND, f"pull of queue {queue} at {offset}: {answer.code} {answer.remark}"
             return found
@@ -51,8 +65,10 @@ def read_queue(broker, topic, queue, offset):
 
 def committed(broker, group, topic):
     """The offset that the broker knows of a group in each queue; -1 for none."""
-    answers = [wire.ask(broker, QUERY_CONSUMER_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": queue})
-               for queue in range(QUEUES)]
+    answers = [
+        wire.ask(broker, QUERY_CONSUMER_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": queue})
+        for queue in range(QUEUES)
+    ]
     return [int(answer.fields["offset"]) if answer.code == wire.SUCCESS else -1 for answer in answers]
 
 
@@ -74,7 +90,7 @@ class Acknowledged:
         with open(self._path, "rb") as file:
             file.seek(self._read_bytes)
             data = file.read()
-        whole = data[:data.rfind(b"\n") + 1]
+        whole = data[: data.rfind(b"\n") + 1]
         self._read_bytes += len(whole)
         for line in whole.splitlines():
             seq, queue, offset = (int(word) for word in line.split())
@@ -90,10 +106,33 @@ def test_nothing_acknowledged_is_lost(tmp_path):
     acknowledged, stored, verified = Acknowledged(ack_file), {}, 0
     with PyMQServer(flushDiskType="SYNC_FLUSH", flushConsumerOffsetInterval=int(PERSIST_S * 1000)) as server:
         server.create_topic(topic, QUEUES)
-        with Program("java-4.9.8", "send", namesrv=server.namesrv, topic=topic, group="PG-kill", count=1_000_000_000,
-                     size=256, mode="sync", forever=True, interval_ms=1, quiet=True, ack_file=ack_file) as sender, \
-             Program("java-4.9.8", "receive", namesrv=server.namesrv, topic=topic, group=group, size=256, expect=1_000_000_000,
-                     timeout_s=3600, from_="first") as consumer:
+        with (
+            Program(
+                "java-4.9.8",
+                "send",
+                namesrv=server.namesrv,
+                topic=topic,
+                group="PG-kill",
+                count=1_000_000_000,
+                size=256,
+                mode="sync",
+                forever=True,
+                interval_ms=1,
+                quiet=True,
+                ack_file=ack_file,
+            ) as sender,
+            Program(
+                "java-4.9.8",
+                "receive",
+                namesrv=server.namesrv,
+                topic=topic,
+                group=group,
+                size=256,
+                expect=1_000_000_000,
+                timeout_s=3600,
+                from_="first",
+            ) as consumer,
+        ):
             consumer.wait_event("ready", timeout_s=60)
             for number in range(ROUNDS):
                 wanted = len(acknowledged.places) + ACKNOWLEDGED_LEAST

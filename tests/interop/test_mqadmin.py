@@ -1,4 +1,5 @@
 """Java's mqadmin, 4.9.8 and 5.5.0, against PyMQ: what it prints is read and compared."""
+
 import json
 import re
 
@@ -23,11 +24,13 @@ def pymq():
 @pytest.fixture(params=["4.9.8", "5.5.0"])
 def admin(request, pymq):
     """A call of mqadmin of one version that gives what it printed."""
+
     def call(command, *arguments):
         done = toolchain.mqadmin(request.param, [command, "-n", pymq.namesrv, *map(str, arguments)])
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done.stdout
+
     call.version = request.param
     return call
 
@@ -47,7 +50,7 @@ def test_topic_route(admin, pymq):
 
 def test_cluster_list(admin, pymq):
     """clusterList shows the broker with its id and address."""
-    row, = rows(admin("clusterList"), "DefaultCluster")
+    (row,) = rows(admin("clusterList"), "DefaultCluster")
     assert row[:4] == ["DefaultCluster", pymq.name, "0", pymq.broker]
 
 
@@ -96,8 +99,9 @@ def test_consumer_connection(admin, pymq):
 
 def test_producer_connection(admin, pymq):
     """producerConnection shows a producer that is there."""
-    with programs.Program("java-5.5.0", "send", namesrv=pymq.namesrv, topic=f"{TOPIC}-stream", group="admin-producers",
-                          forever=True, interval_ms=20) as producer:
+    with programs.Program(
+        "java-5.5.0", "send", namesrv=pymq.namesrv, topic=f"{TOPIC}-stream", group="admin-producers", forever=True, interval_ms=20
+    ) as producer:
         producer.wait_event("sent")
         said = admin("producerConnection", "-g", "admin-producers", "-t", f"{TOPIC}-stream")
         assert re.search(r"127\.0\.0\.1:\d+ +JAVA +V5_5_0", said), said
@@ -126,5 +130,5 @@ def test_query_by_key(admin, pymq):
     """queryMsgByKey finds a message by its key."""
     event = pymq.sent[7]
     said = admin("queryMsgByKey", "-t", TOPIC, "-k", "K7")
-    row, = rows(said, event["msgId"])
+    (row,) = rows(said, event["msgId"])
     assert row[1:3] == [str(event["queueId"]), str(event["queueOffset"])], said

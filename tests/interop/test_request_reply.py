@@ -1,4 +1,5 @@
 """Requests and replies between Java and Python, in every pairing, over our broker."""
+
 import contextlib
 
 import pytest
@@ -9,8 +10,12 @@ from .pymq_server import PyMQServer
 COUNT = 20
 #: Who asks and who replies.
 PAIRS = [
-    ("java-4.9.8", "python"), ("java-5.5.0", "python"), ("java-4.9.8+rocketmq", "python"),
-    ("python", "java-4.9.8"), ("python", "java-5.5.0"), ("python", "python"),
+    ("java-4.9.8", "python"),
+    ("java-5.5.0", "python"),
+    ("java-4.9.8+rocketmq", "python"),
+    ("python", "java-4.9.8"),
+    ("python", "java-5.5.0"),
+    ("python", "python"),
 ]
 NOT_FOUND = 1
 
@@ -72,8 +77,19 @@ def test_nobody_replies(pymq):
 
 def test_a_reply_to_somebody_who_is_gone(pymq):
     """The remark that Apache's broker gives, and the reply is stored."""
-    fields = {"a": "repliers", "b": "DefaultCluster_REPLY_TOPIC", "c": "TBW102", "d": 4, "e": 0, "f": 0, "g": 1, "h": 0,
-              "i": "CORRELATION_ID\x01x\x02REPLY_TO_CLIENT\x01gone@1\x02MSG_TYPE\x01reply", "j": 0, "k": "false"}
+    fields = {
+        "a": "repliers",
+        "b": "DefaultCluster_REPLY_TOPIC",
+        "c": "TBW102",
+        "d": 4,
+        "e": 0,
+        "f": 0,
+        "g": 1,
+        "h": 0,
+        "i": "CORRELATION_ID\x01x\x02REPLY_TO_CLIENT\x01gone@1\x02MSG_TYPE\x01reply",
+        "j": 0,
+        "k": "false",
+    }
     answer = wire.ask(pymq.broker, 325, fields, b"too late")
     assert (answer.code, answer.remark) == (NOT_FOUND, "push reply message fail, channel of <gone@1> not found.")
     assert len(answer.fields["msgId"]) == 32

@@ -1,4 +1,5 @@
 """Every code sample of the documents, run as a reader would run it: against a broker started by the documents' own command."""
+
 import re
 import subprocess
 import sys
@@ -18,9 +19,11 @@ SAMPLE_S = 60
 
 def samples():
     """(document and number, text of the sample) for each block of Python."""
-    return [(f"{path.name}-{number}", textwrap.dedent(block))
-            for path in DOCUMENTS
-            for number, block in enumerate(BLOCK.findall(path.read_text(encoding="utf-8")), 1)]
+    return [
+        (f"{path.name}-{number}", textwrap.dedent(block))
+        for path in DOCUMENTS
+        for number, block in enumerate(BLOCK.findall(path.read_text(encoding="utf-8")), 1)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 """SQL92 subscriptions: Java's clients at our broker, our client at Apache's, and the same messages for both."""
+
 import json
 
 import pytest
@@ -47,8 +48,9 @@ def seqs(program):
 def check(family, server, topic, **flags):
     """What is there, and what comes later, arrives if it is wanted, and nothing else does."""
     put(server, topic)
-    with Program(family, "receive", namesrv=server.namesrv, topic=topic, group=f"CG-{topic}", sql=WANTED, size=128,
-                 **flags) as receiver:
+    with Program(
+        family, "receive", namesrv=server.namesrv, topic=topic, group=f"CG-{topic}", sql=WANTED, size=128, **flags
+    ) as receiver:
         receiver.wait_received("A", len(WANTED_SEQS))
         programs.send("python", server, topic, 3, prefix="Z", tag="B", key_prefix="1", size=128, quiet=True)
         programs.send("python", server, topic, 8, prefix="Y", tag="A", key_prefix="1", size=128, quiet=True)

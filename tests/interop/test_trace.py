@@ -1,4 +1,5 @@
 """Message traces: written by Java and by Python, read by Java's mqadmin."""
+
 import re
 
 import pytest

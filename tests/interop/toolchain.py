@@ -5,6 +5,7 @@ what it was made from. A second run finds the stamp and costs nothing; a change 
 Everything comes through the ordinary clients (mvn, npm, pip, go) as they are set up on the machine. Not every Go module
 proxy serves the Go client: `go_module_is_served` tells, and `prepare` leaves the Go program to the tests that need it.
 """
+
 import contextlib
 import fcntl
 import hashlib
@@ -25,9 +26,14 @@ BUILD_TIMEOUT_S = 600
 
 # Flags of every JVM here: light, quick to start, open to the reflection of old netty and fastjson on JDK 17.
 JVM_FLAGS = (
-    "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.net.preferIPv4Stack=true",
-    "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-    "--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Djava.net.preferIPv4Stack=true",
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+    "--add-opens=java.base/java.util=ALL-UNNAMED",
     "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
 )
 LOGBACK = """<configuration><appender name="F" class="ch.qos.logback.core.FileAppender"><file>${user.home}/%s.log</file>
@@ -62,13 +68,13 @@ def need_tool(name, package):
 def run(argv, cwd, what):
     """Run one step of a build; its output goes into the error if it fails."""
     try:
-        done = subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=BUILD_TIMEOUT_S)
+        done = subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise ToolchainError(f"{what}: no end after {BUILD_TIMEOUT_S} s") from None
     if done.returncode:
-        raise ToolchainError(f"{what} failed ({done.returncode}): {' '.join(map(str, argv))}\n"
-                             f"{(done.stdout + done.stderr)[-3000:]}")
+        raise ToolchainError(
+            f"{what} failed ({done.returncode}): {' '.join(map(str, argv))}\n{(done.stdout + done.stderr)[-3000:]}"
+        )
 
 
 @contextlib.contextmanager
@@ -103,8 +109,18 @@ def maven_jars(name, modules, version):
 
     def build(folder):
         (folder / "pom.xml").write_text(pom)
-        run([need_tool("mvn", "maven"), "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime",
-             f"-DoutputDirectory={folder / 'lib'}"], folder, f"fetching {', '.join(modules)} {version}")
+        run(
+            [
+                need_tool("mvn", "maven"),
+                "-q",
+                "-B",
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={folder / 'lib'}",
+            ],
+            folder,
+            f"fetching {', '.join(modules)} {version}",
+        )
 
     return artefact(name, pom, build) / "lib"
 
@@ -125,8 +141,20 @@ def java_program(version):
     sources = sorted((HERE / "java").glob("*.java"))
 
     def build(folder):
-        run([need_tool("javac", "default-jdk-headless"), "-nowarn", "-Xlint:-deprecation", "-cp", f"{jars}/*",
-             "-d", str(folder), *map(str, sources)], folder, f"compiling the Java program for {version}")
+        run(
+            [
+                need_tool("javac", "default-jdk-headless"),
+                "-nowarn",
+                "-Xlint:-deprecation",
+                "-cp",
+                f"{jars}/*",
+                "-d",
+                str(folder),
+                *map(str, sources),
+            ],
+            folder,
+            f"compiling the Java program for {version}",
+        )
 
     classes = artefact(f"java-program-{version}", [path.read_text() for path in sources] + [version], build)
     return f"{classes}:{jars}/*"
@@ -134,16 +162,28 @@ def java_program(version):
 
 def java_command(version, options, main, *arguments, heap="192m"):
     """The start of a Java client of one version; `options` are JVM options such as -Duser.home=..."""
-    return [need_tool("java", "default-jre-headless"), f"-Xmx{heap}", *JVM_FLAGS, *options,
-            "-cp", java_program(version), main, *arguments]
+    return [
+        need_tool("java", "default-jre-headless"),
+        f"-Xmx{heap}",
+        *JVM_FLAGS,
+        *options,
+        "-cp",
+        java_program(version),
+        main,
+        *arguments,
+    ]
 
 
 def node_modules():
     """The folder with ali-ons, to be the NODE_PATH of the node program."""
+
     def build(folder):
         (folder / "package.json").write_text('{"name": "interop", "version": "1.0.0", "private": true}')
-        run([need_tool("npm", "npm"), "install", "--no-audit", "--no-fund", "--no-package-lock",
-             f"ali-ons@{ALI_ONS_VERSION}"], folder, f"fetching ali-ons {ALI_ONS_VERSION}")
+        run(
+            [need_tool("npm", "npm"), "install", "--no-audit", "--no-fund", "--no-package-lock", f"ali-ons@{ALI_ONS_VERSION}"],
+            folder,
+            f"fetching ali-ons {ALI_ONS_VERSION}",
+        )
 
     need_tool("node", "nodejs")
     return artefact("node", ALI_ONS_VERSION, build) / "node_modules"
@@ -151,10 +191,14 @@ def node_modules():
 
 def cpp_python():
     """The interpreter of a virtual environment of its own with the ctypes package over the C++ library."""
+
     def build(folder):
         run([sys.executable, "-m", "venv", str(folder / "venv")], folder, "making a virtual environment")
-        run([str(folder / "venv" / "bin" / "pip"), "-q", "--disable-pip-version-check", "install", CPP_PACKAGE],
-            folder, f"fetching {CPP_PACKAGE}")
+        run(
+            [str(folder / "venv" / "bin" / "pip"), "-q", "--disable-pip-version-check", "install", CPP_PACKAGE],
+            folder,
+            f"fetching {CPP_PACKAGE}",
+        )
 
     return artefact("cpp", (CPP_PACKAGE, sys.version), build) / "venv" / "bin" / "python"
 
@@ -163,8 +207,13 @@ def go_module_is_served(module=GO_CLIENT):
     """Does the Go module proxy of this machine have that module?"""
     with tempfile.TemporaryDirectory(prefix="pymq-go-") as folder:
         (Path(folder) / "go.mod").write_text("module empty\n")
-        asked = subprocess.run([need_tool("go", "golang-go"), "list", "-m", module], cwd=folder, stdin=subprocess.DEVNULL,
-                               capture_output=True, timeout=BUILD_TIMEOUT_S)
+        asked = subprocess.run(
+            [need_tool("go", "golang-go"), "list", "-m", module],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=BUILD_TIMEOUT_S,
+        )
         return asked.returncode == 0
 
 
@@ -175,8 +224,11 @@ def go_program():
     def build(folder):
         for path in sources:
             shutil.copy(path, folder)
-        run([need_tool("go", "golang-go"), "build", "-mod=mod", "-o", "client_program", "."], folder,
-            f"building the Go program with {GO_CLIENT} from the Go module proxy")
+        run(
+            [need_tool("go", "golang-go"), "build", "-mod=mod", "-o", "client_program", "."],
+            folder,
+            f"building the Go program with {GO_CLIENT} from the Go module proxy",
+        )
 
     return artefact("go-program", [path.read_text() for path in sources], build) / "client_program"
 
@@ -193,10 +245,12 @@ def mqadmin(version, arguments, timeout_s=60):
     with tempfile.TemporaryDirectory(prefix="pymq-mqadmin-") as home:
         write_logback(Path(home))
         command = java_command(
-            version, [f"-Duser.home={home}", f"-Drocketmq.home.dir={home}", f"-Drocketmq.client.logRoot={home}/logs"],
-            "org.apache.rocketmq.tools.command.MQAdminStartup", *arguments)
-        return subprocess.run(command, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=timeout_s)
+            version,
+            [f"-Duser.home={home}", f"-Drocketmq.home.dir={home}", f"-Drocketmq.client.logRoot={home}/logs"],
+            "org.apache.rocketmq.tools.command.MQAdminStartup",
+            *arguments,
+        )
+        return subprocess.run(command, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s)
 
 
 def prepare():

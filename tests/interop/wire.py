@@ -2,6 +2,7 @@
 
 It is written from the protocol's description and shares no code with pymq, so that it can be a witness about pymq.
 """
+
 import json
 import re
 import socket
@@ -28,15 +29,22 @@ class Answer:
 def ask(address, code, fields=None, body=b"", timeout_s=3):
     """One request on a connection of its own."""
     host, port = address.rsplit(":", 1)
-    header = {"code": code, "language": "PYTHON", "version": 401, "opaque": 1, "flag": 0,
-              "serializeTypeCurrentRPC": "JSON", "extFields": {key: str(value) for key, value in (fields or {}).items()}}
+    header = {
+        "code": code,
+        "language": "PYTHON",
+        "version": 401,
+        "opaque": 1,
+        "flag": 0,
+        "serializeTypeCurrentRPC": "JSON",
+        "extFields": {key: str(value) for key, value in (fields or {}).items()},
+    }
     head = json.dumps(header, separators=(",", ":")).encode()
     with socket.create_connection((host, int(port)), timeout=timeout_s) as connection:
         connection.sendall(struct.pack(">ii", 4 + len(head) + len(body), len(head)) + head + body)
-        size, = struct.unpack(">i", receive(connection, 4))
+        (size,) = struct.unpack(">i", receive(connection, 4))
         frame = receive(connection, size)
     length = struct.unpack(">i", frame[:4])[0] & 0xFFFFFF
-    return Answer(json.loads(frame[4:4 + length]), frame[4 + length:])
+    return Answer(json.loads(frame[4 : 4 + length]), frame[4 + length :])
 
 
 def receive(connection, size):
@@ -82,9 +90,20 @@ def has_broker(namesrv, name, address):
 
 def create_topic(broker, namesrv, topic, queues=4, perm=6):
     """Make a topic on a broker and wait until the name server gives its route."""
-    answer = ask(broker, CREATE_TOPIC, {
-        "topic": topic, "defaultTopic": "TBW102", "readQueueNums": queues, "writeQueueNums": queues, "perm": perm,
-        "topicFilterType": "SINGLE_TAG", "topicSysFlag": 0, "order": "false"})
+    answer = ask(
+        broker,
+        CREATE_TOPIC,
+        {
+            "topic": topic,
+            "defaultTopic": "TBW102",
+            "readQueueNums": queues,
+            "writeQueueNums": queues,
+            "perm": perm,
+            "topicFilterType": "SINGLE_TAG",
+            "topicSysFlag": 0,
+            "order": "false",
+        },
+    )
     assert answer.code == SUCCESS, f"create topic {topic}: {answer.code} {answer.remark}"
     wait_until(lambda: ask(namesrv, ROUTE, {"topic": topic}).code == SUCCESS, 10, f"route of {topic}")
     return topic
@@ -92,5 +111,4 @@ def create_topic(broker, namesrv, topic, queues=4, perm=6):
 
 def queue_ends(broker, topic, queues=4):
     """The next offset of each queue of a topic."""
-    return [int(ask(broker, GET_MAX_OFFSET, {"topic": topic, "queueId": queue}).fields["offset"])
-            for queue in range(queues)]
+    return [int(ask(broker, GET_MAX_OFFSET, {"topic": topic, "queueId": queue}).fields["offset"]) for queue in range(queues)]

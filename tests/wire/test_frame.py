@@ -16,9 +16,7 @@ from pymq.wire.frame import FRAME_BYTES_MAX, FRAME_HEAD, FrameReader, decode_com
 from tests.wire.cuts import halves, mutations, prefixes
 
 #: GET_ROUTEINFO_BY_TOPIC for topic T1 as Java 4.9.8 writes it with rocketmq.serialize.type=ROCKETMQ (remoting.md 1.3).
-GOLDEN_COMPACT = bytes.fromhex(
-    "00000026 01000022 0069 00 0199 00000003 00000000 00000000 0000000d 0005 746f706963 00000002 5431"
-)
+GOLDEN_COMPACT = bytes.fromhex("00000026 01000022 0069 00 0199 00000003 00000000 00000000 0000000d 0005 746f706963 00000002 5431")
 #: A success response as Java 4.9.8 writes it in JSON (remoting.md 1.2).
 GOLDEN_JSON_HEADER = b'{"code":0,"flag":1,"language":"JAVA","opaque":1,"serializeTypeCurrentRPC":"JSON","version":409}'
 GOLDEN_JSON = struct.pack(">ii", 4 + len(GOLDEN_JSON_HEADER) + 4, len(GOLDEN_JSON_HEADER)) + GOLDEN_JSON_HEADER + b"body"

@@ -103,9 +103,7 @@ class JSONHeaderTests(SynchronousTestCase):
 
     def test_every_cut_is_refused(self) -> None:
         """No beginning of a header is a header."""
-        self.assertEqual(
-            outcomes(lambda data: decode(data, b""), prefixes(GOLDEN_SEND), HeaderError), (0, len(GOLDEN_SEND))
-        )
+        self.assertEqual(outcomes(lambda data: decode(data, b""), prefixes(GOLDEN_SEND), HeaderError), (0, len(GOLDEN_SEND)))
 
     def test_every_changed_byte_is_read_or_refused(self) -> None:
         """Never another error."""

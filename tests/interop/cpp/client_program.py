@@ -2,6 +2,7 @@
 
 Runs in a virtual environment of its own (see toolchain.cpp_python) and imports nothing else from here.
 """
+
 import argparse
 import json
 import os
@@ -105,8 +106,7 @@ class Sender:
             self.accepted(seq, self.producer.send_sync(message))
         elif flags.mode == "async":
             self.slots.acquire()
-            self.producer.send_async(message, lambda result: self.answered(seq, result),
-                                     lambda error: self.answered(seq, error))
+            self.producer.send_async(message, lambda result: self.answered(seq, result), lambda error: self.answered(seq, error))
         elif flags.mode == "oneway":
             self.producer.send_oneway(message)
             self.sent += 1
@@ -131,8 +131,7 @@ class Sender:
         if self.acks:
             self.acks.write(f"{seq} -1 {result.offset}\n")
         if not self.flags.quiet:
-            say("sent", seq=seq, msgId=result.msg_id, offsetMsgId=None, queueId=None, queueOffset=result.offset,
-                status="SEND_OK")
+            say("sent", seq=seq, msgId=result.msg_id, offsetMsgId=None, queueId=None, queueOffset=result.offset, status="SEND_OK")
 
     def refused(self, seq, error):
         """It could not be sent."""
@@ -199,8 +198,16 @@ class Receiver:
         good = prefix and size == (self.flags.size or size) and make_body(prefix[:-10], int(prefix[-9:-1]), size) == text
         if not good:
             append("corrupt", size=size, body_prefix=prefix, msgId=message.id)
-        append("received", body_prefix=prefix, size=size, queueId=message.queue_id, queueOffset=message.queue_offset,
-               msgId=message.id, tags=(message.tags or b"").decode(), reconsume=message.reconsume_times)
+        append(
+            "received",
+            body_prefix=prefix,
+            size=size,
+            queueId=message.queue_id,
+            queueOffset=message.queue_offset,
+            msgId=message.id,
+            tags=(message.tags or b"").decode(),
+            reconsume=message.reconsume_times,
+        )
         if self.flags.at_once:
             flush()
         self.distinct.add(prefix)

@@ -1,4 +1,5 @@
 """PyMQ's own client with the command language that all families share (see tests/interop/programs.py)."""
+
 import argparse
 import json
 import os
@@ -60,7 +61,7 @@ def fill(head, size):
     """The head and what belongs behind it."""
     if len(padding.get("", b"")) < size:
         padding[""] = LETTERS * (size // 26 + 1)
-    return head + padding.get("", b"")[len(head):size]
+    return head + padding.get("", b"")[len(head) : size]
 
 
 def head_of(body):
@@ -157,8 +158,15 @@ class Sender:
             if self.acks:
                 self.acks.write(f"{seq + i} {result.queue.queue_id} {result.queue_offset + i}\n")
             if not self.flags.quiet:
-                append("sent", seq=seq + i, msgId=ids[i % len(ids)], offsetMsgId=offset_ids[i % len(offset_ids)],
-                       queueId=result.queue.queue_id, queueOffset=result.queue_offset + i, status="SEND_OK")
+                append(
+                    "sent",
+                    seq=seq + i,
+                    msgId=ids[i % len(ids)],
+                    offsetMsgId=offset_ids[i % len(offset_ids)],
+                    queueId=result.queue.queue_id,
+                    queueOffset=result.queue_offset + i,
+                    status="SEND_OK",
+                )
         flush()
         self.sent += number
 
@@ -328,9 +336,20 @@ class Receiver:
         prefix = None if head is None else head.decode("ascii", "replace")
         if head is None or len(body) != (self.flags.size or len(body)) or fill(head, len(body)) != body:
             append("corrupt", size=len(body), body_prefix=prefix, msgId=message.msg_id)
-        append("received", body_prefix=prefix, size=len(body), queueId=message.queue_id, queueOffset=message.queue_offset,
-               msgId=message.msg_id, tags=message.tags, reconsume=message.reconsume_times, topic=message.topic,
-               born=message.born_timestamp, stored=message.store_timestamp, at=int(reactor.seconds() * 1000))
+        append(
+            "received",
+            body_prefix=prefix,
+            size=len(body),
+            queueId=message.queue_id,
+            queueOffset=message.queue_offset,
+            msgId=message.msg_id,
+            tags=message.tags,
+            reconsume=message.reconsume_times,
+            topic=message.topic,
+            born=message.born_timestamp,
+            stored=message.store_timestamp,
+            at=int(reactor.seconds() * 1000),
+        )
         if self.flags.at_once:
             flush()
         if message.reconsume_times >= self.flags.fail_times:
@@ -358,8 +377,13 @@ class Asker:
                 self.show(message)
         else:
             for queue in await client.fetch_publish_queues(flags.topic):
-                say("queue", queueId=queue.queue_id, min=await client.min_offset(queue), max=await client.max_offset(queue),
-                    search=await client.search_offset(queue, flags.time))
+                say(
+                    "queue",
+                    queueId=queue.queue_id,
+                    min=await client.min_offset(queue),
+                    max=await client.max_offset(queue),
+                    search=await client.search_offset(queue, flags.time),
+                )
         await client.shutdown()
         say("done")
         return 0
@@ -367,9 +391,17 @@ class Asker:
     def show(self, message):
         """Tell of a message."""
         head = head_of(message.body)
-        say("message", body_prefix=head and head.decode(), size=len(message.body), queueId=message.queue_id,
-            queueOffset=message.queue_offset, msgId=message.msg_id, keys=" ".join(message.keys), tags=message.tags,
-            topic=message.topic)
+        say(
+            "message",
+            body_prefix=head and head.decode(),
+            size=len(message.body),
+            queueId=message.queue_id,
+            queueOffset=message.queue_offset,
+            msgId=message.msg_id,
+            keys=" ".join(message.keys),
+            tags=message.tags,
+            topic=message.topic,
+        )
 
 
 def dialogue(flags):
@@ -396,9 +428,21 @@ def parse():
         parser.add_argument(f"--{name}")
     for name in ("outcome", "check"):
         parser.add_argument(f"--{name}", default="commit")
-    numbers = {"count": 1, "size": None, "interval-ms": 0, "expect": 0,
-               "batch": 10, "queue": 0, "queues": 4, "max": 64, "time": 0,
-               "delay-level": 0, "fail-times": 0, "max-reconsume": -1, "immunity-s": 0}
+    numbers = {
+        "count": 1,
+        "size": None,
+        "interval-ms": 0,
+        "expect": 0,
+        "batch": 10,
+        "queue": 0,
+        "queues": 4,
+        "max": 64,
+        "time": 0,
+        "delay-level": 0,
+        "fail-times": 0,
+        "max-reconsume": -1,
+        "immunity-s": 0,
+    }
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
     for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger"):

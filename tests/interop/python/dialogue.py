@@ -1,4 +1,5 @@
 """The commands `request`, `reply` and `trace` of PyMQ's own client program."""
+
 from twisted.internet.defer import Deferred
 
 from pymq.client import Message, Producer, PushConsumer, reply_message
@@ -39,8 +40,13 @@ class Dialogue:
         for seq in range(self.flags.count):
             reply = await producer.request(self.message(seq), REPLY_S)
             head = self.program.head_of(reply.body)
-            self.program.say("replied", seq=seq, body_prefix=head and head.decode(), size=len(reply.body),
-                             pushed="PUSH_REPLY_TIME" in reply.properties)
+            self.program.say(
+                "replied",
+                seq=seq,
+                body_prefix=head and head.decode(),
+                size=len(reply.body),
+                pushed="PUSH_REPLY_TIME" in reply.properties,
+            )
         await producer.shutdown()
 
     async def reply(self):
