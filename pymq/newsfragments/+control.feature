@@ -1,0 +1,1 @@
+Operators may reset, copy and ask for the offsets of groups that are online, and hand single messages to a consumer (``mqadmin resetOffsetByTime``, ``cloneGroupOffset``, ``consumerStatus``, ``queryMsgById -g -d``): see ``docs/control.rst``.
