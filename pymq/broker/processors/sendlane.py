@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.processors.compactfields import CompactFields
+from pymq.broker.processors.linger import Linger
 from pymq.broker.processors.send import IFlusher, SendAnswers, after_flush, check_stored, flush_error, store_closed
 from pymq.broker.processors.sendproperties import own_properties, read_send_properties
 from pymq.broker.processors.templates import AnswerTemplate, answer_template
@@ -39,6 +40,10 @@ TURN_MESSAGES_MAX = 256
 TURN_BYTES_MAX = 512 * 1024
 
 _CODE = int(RequestCode.SEND_MESSAGE_V2)
+
+#: A message that comes so long after a turn of one message, in seconds, is alone and need not wait for others of its turn.
+#: Where many send, the next messages have arrived by the time a turn ends.
+LONE_S = 0.00003
 _RESPONSE_BIT = 1
 _ONEWAY_BIT = 2
 _UNUSUAL = 0
@@ -96,6 +101,11 @@ class SendLane:
         self._callers: list[_Caller] = []
         self._bytes = 0
         self._is_scheduled = False
+        #: When the last turn ended, seconds since the epoch.
+        self._ended_at = clock.seconds()
+        #: Whether it was of one message.
+        self._was_lone = False
+        self._linger = Linger(clock)
         #: The peer of the last message, and how a record holds it.
         self._peer: tuple[str, int] | None = None
         self._born_host = b""
@@ -148,11 +158,19 @@ class SendLane:
         self._callers.append(None if flag & _ONEWAY_BIT else (channel, header_type, opaque))
         self._bytes += len(body)
         if not self._is_scheduled:
-            self._is_scheduled = True
-            self._clock.callLater(0, self._turn_ends)
+            self._begin_turn()
         elif len(drafts) >= TURN_MESSAGES_MAX or self._bytes >= TURN_BYTES_MAX:
             self.finish_turn()
         return True
+
+    def _begin_turn(self) -> None:
+        """The first message of a turn: let the turn end with the reactor's, or at once when nobody else is sending."""
+        if self._was_lone and self._clock.seconds() - self._ended_at > LONE_S:
+            self.finish_turn()
+            self._linger.keep_awake()
+        else:
+            self._is_scheduled = True
+            self._clock.callLater(0, self._turn_ends)
 
     def _queue_count_of(self, topic: str) -> int:
         """The queues of a topic that takes plain messages, remembered until any topic changes."""
@@ -202,6 +220,8 @@ class SendLane:
             self._trace_on = self._config.trace_on
             self._templates = self._make_templates()
         self._answer(drafts, callers, results)
+        self._was_lone = len(drafts) == 1
+        self._ended_at = self._clock.seconds()
 
     def _answer(self, drafts: list[RecordDraft], callers: list[_Caller], results: list[PutResult]) -> None:
         """Count, and write the answers, one write for each channel; who waits for the disk is answered when it has everything."""

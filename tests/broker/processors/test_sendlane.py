@@ -49,6 +49,20 @@ class SendLaneTests(SynchronousTestCase):
         """Let the reactor go round once."""
         self.parts.clock.advance(0)
 
+    def test_a_lone_message_is_answered_at_once(self) -> None:
+        """Where one sender has one message in flight, there is nobody to wait for; with company, turns are taken again."""
+        channel = FakeChannel()
+        self.send(channel, 1)
+        self.end_turn()
+        self.parts.clock.advance(2 * sendlane.LONE_S)
+        self.send(channel, 2)
+        self.assertEqual(self.store.puts, [1, 1])
+        self.send(channel, 3)
+        self.send(channel, 4)
+        self.assertEqual(len(self.store.puts), 2)
+        self.end_turn()
+        self.assertEqual(self.store.puts, [1, 1, 2])
+
     def test_one_put_and_one_write_for_each_channel(self) -> None:
         """All sends of a turn go into the log together."""
         one, two = FakeChannel(), FakeChannel(("10.1.2.4", 5))
