@@ -63,7 +63,7 @@ from .processes import Child, WorkFolder
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-START_S = 30
+START_S = 60
 # A first look at the queues that comes too early is otherwise repeated only after 20 s.
 REBALANCE = "-Drocketmq.client.rebalance.waitInterval=2000"
 JVM_TERMINATED = 128 + signal.SIGTERM  # what a JVM ends with, however well its shutdown hooks did

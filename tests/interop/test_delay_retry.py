@@ -47,7 +47,7 @@ def test_on_time(pymq, family):
     topic = pymq.create_topic(named("delay", family))
     with Program(family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", size=256) as receiver:
         receiver.wait_queues(4)
-        # Java 5.x may have its queues and yet begin to pull half a minute later, with Apache too: that is not timed here.
+        # A Java 5.x consumer was seen to have its queues and yet to begin half a minute later: that is not timed here.
         programs.send(family, pymq, topic, 1, prefix="W", size=256, quiet=True)
         receiver.wait_received("W", 1, CONSUMER_STARTS_S)
         for level in (1, 2, 3):

@@ -14,7 +14,7 @@ SOON = {"transactionCheckInterval": 1000, "transactionTimeOut": 1000, "transacti
 SECOND = {"count": 1, "outcome": "rollback", "check": "commit", "linger": True}
 GIVEN_UP_TOPIC = "TRANS_CHECK_MAX_TIME_TOPIC"
 PULL_MESSAGE, RESUME_CHECK = 11, 323
-ASKED_S = 40
+ASKED_S = 75
 
 
 @pytest.fixture(scope="module")
