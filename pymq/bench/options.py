@@ -24,16 +24,18 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-class _Shared(usage.Options):
-    def postOptions(self) -> None:
-        """The name server comes from the option or from the environment."""
-        self["namesrvAddr"] = self["namesrvAddr"] or os.environ.get("NAMESRV_ADDR") or "127.0.0.1:9876"
-
+class _Versioned(usage.Options):
     def opt_version(self) -> None:
         """Show the version of pymq and exit."""
         import pymq
 
         raise SystemExit(pymq.__version__)
+
+
+class _Shared(_Versioned):
+    def postOptions(self) -> None:
+        """The name server comes from the option or from the environment."""
+        self["namesrvAddr"] = self["namesrvAddr"] or os.environ.get("NAMESRV_ADDR") or "127.0.0.1:9876"
 
 
 class ProducerOptions(_Shared):
@@ -73,7 +75,7 @@ class ConsumerOptions(_Shared):
     ]
 
 
-class Options(usage.Options):
+class Options(_Versioned):
     """The two halves."""
 
     synopsis = "Usage: pymq-bench"
@@ -86,12 +88,6 @@ class Options(usage.Options):
         """One of the two must be said."""
         if not self.subCommand:
             raise usage.UsageError("say producer or consumer")
-
-    def opt_version(self) -> None:
-        """Show the version of pymq and exit."""
-        import pymq
-
-        raise SystemExit(pymq.__version__)
 
 
 def expand_ri(arguments: list[str]) -> list[str]:

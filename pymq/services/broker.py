@@ -203,12 +203,13 @@ class BrokerController(Service):
         ports = listen_pair(self._reactor, given.listen_port, VIP_PORT_STEP, main, vip, given.bind_address)
         self._listeners = (Listener(ports[0], main), Listener(ports[1], vip))
         self.port = self._listeners[0].number
+        address = given.broker_ip1 or local_address()
         self._config = attrs.evolve(
             given,
             listen_port=self.port,
             broker_name=given.broker_name or host_name(),
-            broker_ip1=given.broker_ip1 or local_address(),
-            broker_ip2=given.broker_ip2 or given.broker_ip1 or local_address(),
+            broker_ip1=address,
+            broker_ip2=given.broker_ip2 or address,
             namesrv_addr=given.namesrv_addr or f"{LOOPBACK}:{self.namesrv_port}",
             embedded_namesrv_listen_port=self.namesrv_port,
         )
