@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 from twisted.logger import Logger
 
 from pymq.broker.config import BrokerConfig
-from pymq.errors import RequestError, StoreDamaged
+from pymq.broker.versionedtable import VersionedTable
+from pymq.errors import RequestError
 from pymq.interfaces import IClock, IDocuments
 from pymq.message import topics as names
-from pymq.wire.bodies.topics import DataVersion, SubscriptionGroupConfig, SubscriptionGroupWrapper
+from pymq.wire.bodies.topics import SubscriptionGroupConfig, SubscriptionGroupWrapper
 from pymq.wire.codes import ResponseCode
 
 DOCUMENT = "subscriptionGroup.json"
@@ -22,31 +19,15 @@ DOCUMENT = "subscriptionGroup.json"
 GROUPS_MAX = 65_536
 
 
-class SubscriptionGroupManager:
-    """The table of subscription groups, kept in the document subscriptionGroup.json. A change is saved before it can be seen."""
+class SubscriptionGroupManager(VersionedTable[SubscriptionGroupConfig, SubscriptionGroupWrapper]):
+    """The table of subscription groups, kept in the document subscriptionGroup.json."""
 
     log = Logger()
 
     def __init__(self, config: BrokerConfig, documents: IDocuments, *, clock: IClock) -> None:
+        built_in = {group: SubscriptionGroupConfig(group_name=group) for group in names.BUILT_IN_GROUPS}
+        super().__init__(DOCUMENT, SubscriptionGroupWrapper, built_in, documents, clock=clock)
         self._config = config
-        self._documents = IDocuments(documents)
-        self._clock = clock
-        self._table = {group: SubscriptionGroupConfig(group_name=group) for group in names.BUILT_IN_GROUPS}
-        self._version = DataVersion(timestamp=self._now_ms(), counter=0)
-
-    @property
-    def table(self) -> Mapping[str, SubscriptionGroupConfig]:
-        """The groups by name. For reading only."""
-        return self._table
-
-    @property
-    def data_version(self) -> DataVersion:
-        """The version of the table; another one after each change."""
-        return self._version
-
-    def get(self, group: str) -> SubscriptionGroupConfig | None:
-        """The group as it is, or None; makes none."""
-        return self._table.get(group)
 
     def find(self, group: str) -> SubscriptionGroupConfig | None:
         """The group, made with the defaults when it is missing and the broker makes groups by itself; None when it may not.
@@ -70,46 +51,12 @@ class SubscriptionGroupManager:
             raise RequestError(ResponseCode.SYSTEM_ERROR, str(error)) from error
         if config.group_name not in self._table and len(self._table) >= GROUPS_MAX:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the broker has {len(self._table)} groups, the most is {GROUPS_MAX}")
-        self._replace({**self._table, config.group_name: config})
+        self.put({config.group_name: config})
         self.log.info("subscription group {group} is set", group=config.group_name)
 
-    def delete(self, group: str) -> bool:
+    def delete(self, name: str) -> bool:
         """Remove a group; whether it was there."""
-        if group not in self._table:
-            return False
-        self._replace({name: config for name, config in self._table.items() if name != group})
-        self.log.info("subscription group {group} was deleted", group=group)
-        return True
-
-    def load(self) -> None:
-        """Put the saved groups over the built-in ones. Raises StoreDamaged when the document is not what a broker writes."""
-        document = self._documents.load(DOCUMENT)
-        if document is None:
-            return
-        saved = _read(document)
-        self._table.update(saved.subscription_group_table)
-        self._version = saved.data_version
-
-    def save(self) -> None:
-        """Save the table; the manager's own changes do so by themselves."""
-        self._documents.save(DOCUMENT, self.wrapper())
-
-    def wrapper(self) -> SubscriptionGroupWrapper:
-        """The table with its version, as it is saved and sent (code 201)."""
-        return SubscriptionGroupWrapper(subscription_group_table=dict(self._table), data_version=self._version)
-
-    def _replace(self, table: dict[str, SubscriptionGroupConfig]) -> None:
-        """Save the table under a new version, then let it be seen. When saving fails all stays as it was."""
-        version = DataVersion(timestamp=self._now_ms(), counter=self._version.counter + 1)
-        self._documents.save(DOCUMENT, SubscriptionGroupWrapper(subscription_group_table=table, data_version=version))
-        self._table, self._version = table, version
-
-    def _now_ms(self) -> int:
-        return int(self._clock.seconds() * 1000)
-
-
-def _read(document: Any) -> SubscriptionGroupWrapper:
-    try:
-        return msgspec.convert(document, SubscriptionGroupWrapper, strict=False, str_keys=True)
-    except msgspec.ValidationError as error:
-        raise StoreDamaged(f"{DOCUMENT}: {error}") from error
+        was_there = super().delete(name)
+        if was_there:
+            self.log.info("subscription group {group} was deleted", group=name)
+        return was_there

@@ -7,21 +7,19 @@ crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import msgspec
 from twisted.logger import Logger
 
 from pymq.broker.config import BrokerConfig
-from pymq.errors import RequestError, StoreDamaged
+from pymq.broker.versionedtable import VersionedTable
+from pymq.errors import RequestError
 from pymq.interfaces import IClock, IDocuments
 from pymq.message import topics as names
 from pymq.wire.bodies.topics import (
     PERM_INHERIT,
     PERM_READ,
     PERM_WRITE,
-    DataVersion,
     TopicConfig,
     TopicConfigSerializeWrapper,
 )
@@ -65,32 +63,16 @@ def built_in_topics(config: BrokerConfig) -> list[TopicConfig]:
     return topics
 
 
-class TopicConfigManager:
+class TopicConfigManager(VersionedTable[TopicConfig, TopicConfigSerializeWrapper]):
     """The table of topics, kept in the document topics.json."""
 
     log = Logger()
 
     def __init__(self, config: BrokerConfig, documents: IDocuments, *, clock: IClock) -> None:
+        built_in = {topic.topic_name: topic for topic in built_in_topics(config)}
+        super().__init__(DOCUMENT, TopicConfigSerializeWrapper, built_in, documents, clock=clock)
         self._config = config
-        self._documents = IDocuments(documents)
-        self._clock = clock
-        self._table = {topic.topic_name: topic for topic in built_in_topics(config)}
-        self._version = DataVersion(timestamp=self._now_ms(), counter=0)
         self._listeners: list[Callable[[list[TopicConfig]], None]] = []
-
-    @property
-    def table(self) -> Mapping[str, TopicConfig]:
-        """The topics by name. For reading only."""
-        return self._table
-
-    @property
-    def data_version(self) -> DataVersion:
-        """The version of the table; another one after each change."""
-        return self._version
-
-    def get(self, topic: str) -> TopicConfig | None:
-        """The topic's configuration, or None when it does not exist."""
-        return self._table.get(topic)
 
     def on_change(self, listener: Callable[[list[TopicConfig]], None]) -> None:
         """Call `listener(changed)` after topics were made or changed; deletions have a code of their own at the name servers."""
@@ -147,52 +129,23 @@ class TopicConfigManager:
 
     def update_all(self, configs: Iterable[TopicConfig]) -> None:
         """Make or replace several topics with one save. All or none: raises as `update` does."""
-        changed = list(configs)
-        table = dict(self._table)
-        for config in changed:
+        changed = {config.topic_name: config for config in configs}
+        for config in changed.values():
             _check(config)
-            table[config.topic_name] = config
-        if len(table) > max(TOPICS_MAX, len(self._table)):
+        if len(self._table.keys() | changed.keys()) > max(TOPICS_MAX, len(self._table)):
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the broker has {len(self._table)} topics, the most is {TOPICS_MAX}")
-        self._replace(table)
-        for config in changed:
+        self.put(changed)
+        for config in changed.values():
             self.log.info("topic {topic} has {queues} queues", topic=config.topic_name, queues=config.write_queue_nums)
         for listener in self._listeners:
-            listener(changed)
+            listener(list(changed.values()))
 
-    def delete(self, topic: str) -> bool:
+    def delete(self, name: str) -> bool:
         """Remove a topic; whether it was there."""
-        if topic not in self._table:
-            return False
-        self._replace({name: config for name, config in self._table.items() if name != topic})
-        self.log.info("topic {topic} was deleted", topic=topic)
-        return True
-
-    def load(self) -> None:
-        """Put the saved topics over the built-in ones. Raises StoreDamaged when the document is not what a broker writes."""
-        document = self._documents.load(DOCUMENT)
-        if document is None:
-            return
-        saved = _read(document)
-        self._table.update(saved.topic_config_table)
-        self._version = saved.data_version
-
-    def save(self) -> None:
-        """Save the table; the managers' own changes do so by themselves."""
-        self._documents.save(DOCUMENT, self.wrapper())
-
-    def wrapper(self) -> TopicConfigSerializeWrapper:
-        """The table with its version, as it is saved and sent (code 21)."""
-        return TopicConfigSerializeWrapper(topic_config_table=dict(self._table), data_version=self._version)
-
-    def _replace(self, table: dict[str, TopicConfig]) -> None:
-        """Save the table under a new version, then let it be seen. When saving fails all stays as it was."""
-        version = DataVersion(timestamp=self._now_ms(), counter=self._version.counter + 1)
-        self._documents.save(DOCUMENT, TopicConfigSerializeWrapper(topic_config_table=table, data_version=version))
-        self._table, self._version = table, version
-
-    def _now_ms(self) -> int:
-        return int(self._clock.seconds() * 1000)
+        was_there = super().delete(name)
+        if was_there:
+            self.log.info("topic {topic} was deleted", topic=name)
+        return was_there
 
 
 def _check(config: TopicConfig) -> None:
@@ -208,10 +161,3 @@ def _check(config: TopicConfig) -> None:
                 ResponseCode.SYSTEM_ERROR,
                 f"topic {config.topic_name} cannot have {count} queues, 0 to {QUEUES_PER_TOPIC_MAX} are allowed",
             )
-
-
-def _read(document: Any) -> TopicConfigSerializeWrapper:
-    try:
-        return msgspec.convert(document, TopicConfigSerializeWrapper, strict=False, str_keys=True)
-    except msgspec.ValidationError as error:
-        raise StoreDamaged(f"{DOCUMENT}: {error}") from error
