@@ -11,6 +11,8 @@ The map, in reading order; each package may import only those named before it (t
     broker.processors    one family of requests each: decode, ask the domain, answer
     remoting      Twisted: channels, matching of answers, dispatch to processors
     client        producers and consumers on Deferreds
+    aio           the same for asyncio
+    blocking      the same for threads
     services      the foremen: build, start and stop a broker or a name server; periodic work
     tap           command lines, for twistd and for the console scripts
     testing       fakes and builders, for our tests and yours

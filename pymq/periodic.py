@@ -34,7 +34,7 @@ class Periodic:
         self._seconds = seconds
         self._work = work
         self._initial_delay_s = seconds if initial_delay_s is None else initial_delay_s
-        self._loop: LoopingCall | None = None
+        self._loop: _ClockedCall | None = None
         self._first: Any = None
         self._round: Deferred[Any] | None = None
 
@@ -64,8 +64,7 @@ class Periodic:
 
     def _begin(self) -> None:
         self._first = None
-        self._loop = loop = LoopingCall(self._run)
-        loop.clock = self._clock
+        self._loop = loop = _ClockedCall(self._clock, self._run)
         loop.start(self._seconds, now=True)
 
     def _run(self) -> Deferred[None]:
@@ -80,3 +79,11 @@ class Periodic:
                 self._log.failure("{name} failed; it goes on", result, name=self.name)
 
         return under_way.addBoth(over)
+
+
+class _ClockedCall(LoopingCall):
+    """A LoopingCall made with its clock. The usual way installs the process's reactor to have one, also where none ever runs."""
+
+    def __init__(self, clock: IClock, work: Callable[[], Any]) -> None:
+        self.clock = clock
+        self.f, self.a, self.kw = work, (), {}

@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "broker.processors": (DOMAIN - {"periodic"}) | {"broker"},
     "remoting": FOUNDATION | {"wire"},
     "client": DOMAIN | {"remoting"},
+    "aio": DOMAIN | {"remoting", "client"},
+    "blocking": DOMAIN | {"client", "aio"},
     "services": DOMAIN | {"store", "broker", "broker.processors", "namesrv", "remoting"},
     "tap": FOUNDATION | {"services", "broker", "namesrv", "store"},
     "bench": DOMAIN | {"client", "remoting"},

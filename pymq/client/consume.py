@@ -97,7 +97,9 @@ class ConcurrentConsumption:
             await self._empty
             if giving_up.active():
                 giving_up.cancel()
-        for call in list(self._open):
+        # What is given up now is not sent back: nobody has acknowledged it, so the group's next reader of the queue gets it.
+        given_up, self._open = self._open, set()
+        for call in given_up:
             if call.waiting is not None:
                 call.waiting.cancel()
 

@@ -145,7 +145,7 @@ class Member(ABC, Generic[C]):
             name = f"{os.getpid()}#{nanoseconds + self._registry.unique_number()}"
         self._ids = UniqueIds(address, os.getpid(), self.clock, salt=random.randint(0, _SALT_MAX))
         identity = client_id(self.config, name, lambda: address)
-        return self._registry.get_or_make(identity, lambda: self._make_instance(identity))
+        return self._registry.get_or_make(identity, self.clock, lambda: self._make_instance(identity))
 
     def _make_instance(self, identity: str) -> MQClientInstance:
         processors = ProcessorTable()

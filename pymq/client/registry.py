@@ -7,13 +7,14 @@ import itertools
 from collections.abc import Callable
 
 from pymq.client.instance import MQClientInstance
+from pymq.interfaces import IClock
 
 
 class InstanceRegistry:
-    """The instances of this process by client id; empty when every member is shut down (Java: MQClientManager)."""
+    """The instances of this process by client id and reactor; empty when every member is shut down (Java: MQClientManager)."""
 
     def __init__(self) -> None:
-        self._instances: dict[str, MQClientInstance] = {}
+        self._instances: dict[tuple[str, IClock], MQClientInstance] = {}
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
@@ -23,17 +24,19 @@ class InstanceRegistry:
         """A number that no other client of this process was given."""
         return next(self._numbers)
 
-    def get_or_make(self, client_id: str, make: Callable[[], MQClientInstance]) -> MQClientInstance:
-        """The instance of that id."""
-        if client_id not in self._instances:
-            self._instances[client_id] = make()
-        return self._instances[client_id]
+    def get_or_make(self, client_id: str, clock: IClock, make: Callable[[], MQClientInstance]) -> MQClientInstance:
+        """The instance of that id on the reactor `clock`."""
+        key = client_id, clock
+        if key not in self._instances:
+            self._instances[key] = make()
+        return self._instances[key]
 
     async def release(self, instance: MQClientInstance) -> None:
         """Shut the instance down and forget it, if it has no member any more."""
         if instance.is_empty():
-            if self._instances.get(instance.client_id) is instance:
-                del self._instances[instance.client_id]
+            key = instance.client_id, instance.clock
+            if self._instances.get(key) is instance:
+                del self._instances[key]
             await instance.shutdown()
 
 

@@ -206,7 +206,7 @@ class ConsumeTests(ClientCase):
         self.assertNoResult(stopping)
         self.tick(0.1)
         self.successResultOf(stopping)
-        self.assertEqual(told, ["cancelled"])
+        self.assertEqual((told, self.back.given, self.offsets.read(queue())), (["cancelled"], [], -1))
 
     def test_messages_of_the_retry_topic(self) -> None:
         """The listener sees the topic that they were sent to."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
+
 from pymq.client.registry import InstanceRegistry
 from tests.client.cases import ClientCase
 
@@ -29,6 +31,15 @@ class RegistryTests(ClientCase):
         self.result(other.shutdown())
         self.assertTrue(self.cluster.remotings[0].is_closed)
         self.assertEqual(len(self.registry), 0)
+
+    def test_each_reactor_has_instances_of_its_own(self) -> None:
+        """A connection cannot be used from another one."""
+        one = self.producer("p1", instance_name="i")
+        other = Clock()
+        other.advance(self.clock.seconds())
+        elsewhere = self.producer("p1", instance_name="i", reactor=other)
+        self.assertNotEqual(one.instance, elsewhere.instance)
+        self.assertEqual((one.client_id, len(self.registry)), (elsewhere.client_id, 2))
 
     def test_numbers_are_unique(self) -> None:
         """Also when the clock stands still."""

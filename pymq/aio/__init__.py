@@ -1,0 +1,51 @@
+"""The client library for asyncio: `pymq.client` with coroutines, `async with` and `async for`.
+
+It runs on the event loop in which a client is started, whatever the loop's kind, and neither installs nor runs a Twisted reactor;
+it starts no threads. Reading order: face, producer, consumer; below them loopclock and looptransport, the reactor's part.
+"""
+
+from pymq.aio.consumer import PullConsumer, PushConsumer
+from pymq.aio.face import Face
+from pymq.aio.producer import Producer, TransactionProducer
+from pymq.client import (
+    ConsumeContext,
+    ConsumeFromWhere,
+    ConsumeStatus,
+    LocalTransactionState,
+    Message,
+    MessageModel,
+    MessageQueue,
+    MessageSelector,
+    PullResult,
+    PullStatus,
+    QueryResult,
+    SendResult,
+    SendStatus,
+    StoredMessage,
+    TransactionSendResult,
+    reply_message,
+)
+
+__all__ = [
+    "ConsumeContext",
+    "ConsumeFromWhere",
+    "ConsumeStatus",
+    "Face",
+    "LocalTransactionState",
+    "Message",
+    "MessageModel",
+    "MessageQueue",
+    "MessageSelector",
+    "Producer",
+    "PullConsumer",
+    "PullResult",
+    "PullStatus",
+    "PushConsumer",
+    "QueryResult",
+    "SendResult",
+    "SendStatus",
+    "StoredMessage",
+    "TransactionProducer",
+    "TransactionSendResult",
+    "reply_message",
+]

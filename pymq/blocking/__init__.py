@@ -1,0 +1,49 @@
+"""The client library for threads: `pymq.client` with methods that return when they are done. For scripts, Django and the like.
+
+All clients of a process share one thread with an event loop, on which `pymq.aio` does the work; it starts with the first client
+and ends with the last. Reading order: face, producer, consumer, loopthread.
+"""
+
+from pymq.blocking.consumer import PullConsumer, PushConsumer
+from pymq.blocking.producer import Producer, TransactionProducer
+from pymq.client import (
+    ConsumeContext,
+    ConsumeFromWhere,
+    ConsumeStatus,
+    LocalTransactionState,
+    Message,
+    MessageModel,
+    MessageQueue,
+    MessageSelector,
+    PullResult,
+    PullStatus,
+    QueryResult,
+    SendResult,
+    SendStatus,
+    StoredMessage,
+    TransactionSendResult,
+    reply_message,
+)
+
+__all__ = [
+    "ConsumeContext",
+    "ConsumeFromWhere",
+    "ConsumeStatus",
+    "LocalTransactionState",
+    "Message",
+    "MessageModel",
+    "MessageQueue",
+    "MessageSelector",
+    "Producer",
+    "PullConsumer",
+    "PullResult",
+    "PullStatus",
+    "PushConsumer",
+    "QueryResult",
+    "SendResult",
+    "SendStatus",
+    "StoredMessage",
+    "TransactionProducer",
+    "TransactionSendResult",
+    "reply_message",
+]

@@ -1,0 +1,95 @@
+# Tests: tests/blocking/test_consumer.py
+"""The consumers, for threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pymq import aio
+from pymq.blocking.face import Face, handed, in_threads, waited
+from pymq.blocking.loopthread import LOOP_THREAD
+from pymq.client.hooks import ConsumeMessageHook
+from pymq.client.listening import Listener
+from pymq.interfaces import IDocuments
+from pymq.message.message import StoredMessage
+
+
+class PushConsumer(Face[aio.PushConsumer]):
+    """Gives the messages of the subscribed topics, one by one to `for`::
+
+        consumer = PushConsumer("my-group", namesrv_addr="127.0.0.1:9876")
+        consumer.subscribe("my-topic", "TagA || TagB")
+        with consumer:
+            for message in consumer:
+                print(message.body)
+
+    or several at a time to a `listener`, which is called in up to `consume_concurrency` threads of its own and may block.
+
+    When a message of the loop counts as consumed, and all else, is as `pymq.aio.PushConsumer` says.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        *,
+        listener: Listener | None = None,
+        orderly: bool = False,
+        hooks: Sequence[ConsumeMessageHook] = (),
+        documents: IDocuments | None = None,
+        **settings: Any,
+    ) -> None:
+        """Raises ConfigError, ClientError."""
+
+        def make(executor: ThreadPoolExecutor) -> aio.PushConsumer:
+            threaded = None if listener is None else in_threads(executor, listener)
+            return aio.PushConsumer(group, listener=threaded, orderly=orderly, hooks=hooks, documents=documents, **settings)
+
+        super().__init__(make)
+
+    def __iter__(self) -> Iterator[StoredMessage]:
+        return self.messages()
+
+    def messages(self, timeout_s: float | None = None) -> Iterator[StoredMessage]:
+        """The messages that come; ends when none came for `timeout_s`, and when the consumer is shut down.
+
+        Asking for the next one acknowledges the one before. Raises ClientError for a consumer that has a listener.
+        """
+        messages = self.here().__aiter__()
+
+        async def following() -> StoredMessage:
+            return await asyncio.wait_for(messages.__anext__(), timeout_s)
+
+        while True:
+            try:
+                message = LOOP_THREAD.run(following)
+            except (StopAsyncIteration, asyncio.TimeoutError):
+                return
+            yield message
+
+    ack = handed(aio.PushConsumer.ack)
+    reject = handed(aio.PushConsumer.reject)
+    subscribe = handed(aio.PushConsumer.subscribe)
+    unsubscribe = handed(aio.PushConsumer.unsubscribe)
+    suspend = handed(aio.PushConsumer.suspend)
+    resume = handed(aio.PushConsumer.resume)
+    fetch_subscribe_queues = waited(aio.PushConsumer.fetch_subscribe_queues)
+
+
+class PullConsumer(Face[aio.PullConsumer]):
+    """Pulls when it is told to. Settings, methods and errors are those of `pymq.client.PullConsumer`."""
+
+    def __init__(self, group: str, *, documents: IDocuments | None = None, **settings: Any) -> None:
+        """Raises ConfigError, ClientError."""
+        super().__init__(lambda _: aio.PullConsumer(group, documents=documents, **settings))
+
+    register_topic = handed(aio.PullConsumer.register_topic)
+    fetch_subscribe_queues = waited(aio.PullConsumer.fetch_subscribe_queues)
+    fetch_queues_in_balance = waited(aio.PullConsumer.fetch_queues_in_balance)
+    pull = waited(aio.PullConsumer.pull)
+    pull_block_if_not_found = waited(aio.PullConsumer.pull_block_if_not_found)
+    fetch_consume_offset = waited(aio.PullConsumer.fetch_consume_offset)
+    update_consume_offset = waited(aio.PullConsumer.update_consume_offset)
+    persist = waited(aio.PullConsumer.persist)
