@@ -14,6 +14,7 @@ import attrs
 from twisted.logger import Logger
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.configmanager import ConfigManager
 from pymq.errors import RequestError, StoreDamaged
 from pymq.interfaces import IClock, IDocuments, IMessageStore
 from pymq.message.properties import RETRY_TOPIC, decode_properties
@@ -66,17 +67,16 @@ class ConsumerFilterData:
         return self.dead_time >= self.born_time
 
 
-class ConsumerFilterManager:
+class ConsumerFilterManager(ConfigManager):
     """The filters by topic and group."""
 
     log = Logger()
 
     def __init__(self, config: BrokerConfig, documents: IDocuments, *, clock: IClock) -> None:
-        self._documents = IDocuments(documents)
+        super().__init__(DOCUMENT, documents)
         self._keep_ms = config.filter_data_clean_time_span
         self._clock = clock
         self._filters: dict[tuple[str, str], ConsumerFilterData] = {}
-        self._has_changed = False
 
     def get(self, topic: str, group: str) -> ConsumerFilterData | None:
         """The filter of a group, or None when it has none that could be understood."""
@@ -117,7 +117,7 @@ class ConsumerFilterManager:
             self.log.warn("the filter of {group} for {topic} is refused: {error}", group=group, topic=key[0], error=error)
             if old is not None:
                 del self._filters[key]
-                self._has_changed = True
+                self._mark_changed()
             return
         self._set(
             ConsumerFilterData(
@@ -133,7 +133,7 @@ class ConsumerFilterManager:
 
     def _set(self, data: ConsumerFilterData) -> None:
         self._filters[data.topic, data.consumer_group] = data
-        self._has_changed = True
+        self._mark_changed()
 
     def _bury(self, group: str, keep: Iterable[str]) -> None:
         for data in list(self._filters.values()):
@@ -151,20 +151,16 @@ class ConsumerFilterManager:
         for data in _read(document):
             dead = data if data.dead_time else attrs.evolve(data, dead_time=max(dead_ms, data.born_time))
             self._filters[dead.topic, dead.consumer_group] = dead
-        self._has_changed = False
 
-    def save(self) -> None:
-        """Forget those that are dead for long, and write the others when anything changed. A failure goes through."""
+    def forget_dead(self) -> None:
+        """Forget the filters of groups that left long ago (Java: clean)."""
         now_ms = self._now_ms()
         for key, data in list(self._filters.items()):
             if data.is_dead and now_ms - data.dead_time >= self._keep_ms:
                 del self._filters[key]
-                self._has_changed = True
-        if self._has_changed:
-            self._documents.save(DOCUMENT, self._document())
-            self._has_changed = False
+                self._mark_changed()
 
-    def _document(self) -> dict[str, Any]:
+    def _content(self) -> dict[str, Any]:
         topics: dict[str, Any] = {}
         for (topic, group), data in sorted(self._filters.items()):
             groups = topics.setdefault(topic, {"groupFilterData": {}, "topic": topic})["groupFilterData"]

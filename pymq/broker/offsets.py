@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from pymq.broker.configmanager import ConfigManager
 from pymq.errors import StoreDamaged
 from pymq.interfaces import IDocuments
 
@@ -25,8 +26,8 @@ QUEUES_PER_PAIR_MAX = 65_536
 _NOT_FOUND = -1
 
 
-class ConsumerOffsetManager:
-    """The table of consumer offsets; committed in memory, made durable by `save`, which the foreman calls every few seconds.
+class ConsumerOffsetManager(ConfigManager):
+    """The table of consumer offsets; committed in memory, and saved every few seconds.
 
     That is Apache's own promise: after a crash a group goes back by at most one interval.
     """
@@ -34,9 +35,8 @@ class ConsumerOffsetManager:
     log = Logger()
 
     def __init__(self, documents: IDocuments) -> None:
-        self._documents = IDocuments(documents)
+        super().__init__(DOCUMENT, documents)
         self._table: dict[str, dict[int, int]] = {}
-        self._changed = False
         self.negative_count = 0
         self.refused_count = 0
 
@@ -64,7 +64,7 @@ class ConsumerOffsetManager:
             if len(queues) >= QUEUES_PER_PAIR_MAX and queue_id not in queues:
                 return self._refuse(key, queue_id)
             queues[queue_id] = offset
-            self._changed = True
+            self._mark_changed()
         return True
 
     def _refuse(self, key: str, queue_id: int) -> bool:
@@ -111,13 +111,9 @@ class ConsumerOffsetManager:
         """Replace the table by the saved one. Raises StoreDamaged when it is not what a broker writes."""
         document = self._documents.load(DOCUMENT)
         self._table = {} if document is None else dict(_read(document))
-        self._changed = False
 
-    def save(self) -> None:
-        """Save the table when anything changed since the last time. A failure goes through; the next call tries again."""
-        if self._changed:
-            self._documents.save(DOCUMENT, {"offsetTable": self._table})
-            self._changed = False
+    def _content(self) -> dict[str, Any]:
+        return {"offsetTable": {key: dict(queues) for key, queues in self._table.items()}}
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """(topic, group) of every key."""
@@ -128,7 +124,7 @@ class ConsumerOffsetManager:
     def _remove(self, keys: Iterable[str]) -> None:
         for key in keys:
             del self._table[key]
-            self._changed = True
+            self._mark_changed()
 
 
 def _read(document: Any) -> Iterator[tuple[str, dict[int, int]]]:

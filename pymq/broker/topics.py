@@ -1,8 +1,9 @@
 # Tests: tests/broker/test_topics.py
 """The topics of this broker and how they come to be (remoting.md 5.1, store.md 1.5; Java: TopicConfigManager).
 
-Every change is saved before it can be seen, and the listeners are told after that: a topic that a name server knows survives a
-crash.
+An administrator is answered when the change is saved, and so is a sender whose message made a topic: Java keeps both over a
+crash, and messages must not be left without their topic. What nobody waits for, such as the retry topic that a heartbeat makes,
+is saved a little later; after a crash in between the next heartbeat makes it again.
 """
 
 from __future__ import annotations
@@ -128,11 +129,12 @@ class TopicConfigManager(VersionedTable[TopicConfig, TopicConfigSerializeWrapper
         self.update_all([config])
 
     def update_all(self, configs: Iterable[TopicConfig]) -> None:
-        """Make or replace several topics with one save. All or none: raises as `update` does."""
+        """Make or replace several topics under one version. All or none: raises as `update` does."""
         changed = {config.topic_name: config for config in configs}
         for config in changed.values():
             _check(config)
-        if len(self._table.keys() | changed.keys()) > max(TOPICS_MAX, len(self._table)):
+        added = changed.keys() - self._table.keys()
+        if added and len(self._table) + len(added) > TOPICS_MAX:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the broker has {len(self._table)} topics, the most is {TOPICS_MAX}")
         self.put(changed)
         for config in changed.values():

@@ -1,7 +1,8 @@
 # Tests: tests/broker/test_versionedtable.py
 """Configurations by name, under a version that changes with each of them, kept in a document (store.md 1.5; Java: ConfigManager).
 
-Every change is saved before it can be seen.
+A change is seen at once. When its save fails it stays in force, and unsaved: the one who waited for it is told, and the next save
+tries again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from pymq.broker.configmanager import ConfigManager, Snapshot
 from pymq.errors import StoreDamaged
 from pymq.interfaces import IClock, IDocuments
 from pymq.wire.bodies.topics import DataVersion
@@ -19,7 +21,7 @@ C = TypeVar("C")
 W = TypeVar("W", bound=msgspec.Struct)
 
 
-class VersionedTable(Generic[C, W]):
+class VersionedTable(ConfigManager, Generic[C, W]):
     """A table that begins with what is `built_in`.
 
     `wrapper_type` is what stands in the document: a Struct whose first two fields are the table and its DataVersion.
@@ -28,11 +30,12 @@ class VersionedTable(Generic[C, W]):
     def __init__(
         self, document: str, wrapper_type: type[W], built_in: Mapping[str, C], documents: IDocuments, *, clock: IClock
     ) -> None:
-        self._document = document
+        super().__init__(document, documents)
         self._wrapper_type = wrapper_type
-        self._documents = IDocuments(documents)
         self._clock = clock
         self._table = dict(built_in)
+        #: Names of the table whose last change may not be saved yet, and the number of that change.
+        self._unsaved: dict[str, int] = {}
         self._version = self._version_after(-1)
 
     @property
@@ -49,45 +52,53 @@ class VersionedTable(Generic[C, W]):
         """The configuration of that name as it is, or None; makes none."""
         return self._table.get(name)
 
+    def is_saved(self, *names: str) -> bool:
+        """Whether the configurations of these names would outlive a crash, or are not there."""
+        return not any(self._unsaved.get(name, 0) > self._saved_count for name in names)
+
     def put(self, configs: Mapping[str, C]) -> None:
-        """Add or replace some, all with one save. When saving fails all stays as it was."""
-        self._replace({**self._table, **configs})
+        """Add or replace some."""
+        self._table.update(configs)
+        self._mark_changed()
+        self._unsaved.update(dict.fromkeys(configs, self._change_count))
 
     def delete(self, name: str) -> bool:
         """Remove one; whether it was there."""
-        if name not in self._table:
+        if self._table.pop(name, None) is None:
             return False
-        self._replace({other: config for other, config in self._table.items() if other != name})
+        self._unsaved.pop(name, None)
+        self._mark_changed()
         return True
 
     def load(self) -> None:
         """Put what is saved over what is built in. Raises StoreDamaged when the document is not what a broker writes."""
-        document = self._documents.load(self._document)
+        document = self._documents.load(self.document)
         if document is None:
             return
         try:
             saved = msgspec.convert(document, self._wrapper_type, strict=False, str_keys=True)
         except msgspec.ValidationError as error:
-            raise StoreDamaged(f"{self._document}: {error}") from error
+            raise StoreDamaged(f"{self.document}: {error}") from error
         table, self._version, *_ = msgspec.structs.astuple(saved)
         self._table.update(table)
 
-    def save(self) -> None:
-        """Save the table; its own changes do so by themselves."""
-        self._documents.save(self._document, self.wrapper())
-
     def wrapper(self) -> W:
         """The table with its version, as it is saved and sent to tools."""
-        return self._wrapped(dict(self._table), self._version)
-
-    def _wrapped(self, table: dict[str, C], version: DataVersion) -> W:
         make: Any = self._wrapper_type
-        return make(table, version)
+        return make(dict(self._table), self._version)
 
-    def _replace(self, table: dict[str, C]) -> None:
-        version = self._version_after(self._version.counter)
-        self._documents.save(self._document, self._wrapped(table, version))
-        self._table, self._version = table, version
+    def written(self, snapshot: Snapshot) -> None:
+        """Note that a snapshot is in the document."""
+        super().written(snapshot)
+        if not self.has_changed:
+            self._unsaved.clear()
+
+    def _content(self) -> W:
+        return self.wrapper()
+
+    def _mark_changed(self) -> None:
+        super()._mark_changed()
+        self._version = self._version_after(self._version.counter)
 
     def _version_after(self, counter: int) -> DataVersion:
         return DataVersion(timestamp=int(self._clock.seconds() * 1000), counter=counter + 1)

@@ -26,6 +26,7 @@ from pymq.remoting.idle import SWEEP_INTERVAL_S
 from pymq.remoting.server import RemotingServerFactory
 from pymq.services.announce import say_line
 from pymq.services.brokerparts import BrokerParts
+from pymq.services.documentsaver import DocumentSaver
 from pymq.services.flusher import Flusher
 from pymq.services.flushthread import FlushThread
 from pymq.services.listening import Listener, host_name, listen_pair, local_address
@@ -44,6 +45,8 @@ from pymq.store.store import FileMessageStore
 MEMORY_STORE = "memory"
 LOOPBACK = "127.0.0.1"
 NAMESRV_FOLDER = "namesrv"
+#: How soon topics and groups are saved whose change nobody waits for.
+TABLES_SAVE_S = 5.0
 FILTERS_SAVE_S = 10.0
 EXPIRY_PERIOD_S = 10.0
 HOLD_CHECK_S = 1.0
@@ -88,6 +91,9 @@ class BrokerController(Service):
         self._reactor = reactor
         self._files = files
         self._flush_thread = flush_thread or FlushThread(reactor)
+        # Another one, so that no sender waits for a document's write behind his flush.
+        self._document_thread = flush_thread or FlushThread(reactor, name="pymq-documents")
+        self._saver = DocumentSaver(clock=reactor, run_blocking=self._document_thread.run)
         self._say = say
         self._warnings = warnings
         self._sequence: PartSequence | None = None
@@ -111,9 +117,11 @@ class BrokerController(Service):
                 Step("the name server inside", start=self._start_namesrv, stop=self._stop_namesrv),
                 Step("the store", start=self._open_store, stop=self._close_store),
                 Step("the ports", start=self._take_ports, stop=self._close_ports),
-                Step("the tables", start=self._build_parts, stop=self._save),
+                Step("the tables", start=self._build_parts),
                 Step("the name server's line", start=self._announce_namesrv),
                 self._flush_thread,
+                self._document_thread,
+                Step("the documents", stop=self._save),
                 Step("the flusher", start=lambda: self._flusher.start(), stop=lambda: self._flusher.stop()),
                 Step("delayed delivery", start=lambda: self._parts.delivery.start(), stop=lambda: self._parts.delivery.stop()),
                 Step("serving", stop=self._close_ports),
@@ -232,16 +240,23 @@ class BrokerController(Service):
     def _build_parts(self) -> None:
         self._flusher = Flusher(self._store, self._store_config, clock=self._reactor, run_blocking=self._flush_thread.run)
         self._parts = parts = BrokerParts(
-            self._config, self._store_config, self._store, self._documents, self._flusher, clock=self._reactor
+            self._config,
+            self._store_config,
+            self._store,
+            self._documents,
+            self._flusher,
+            clock=self._reactor,
+            when_saved=self._saver.when_saved,
+            run_blocking=self._document_thread.run,
         )
         parts.load()
         parts.serve(self._tables, self._lanes)
         for server in self._servers:
             server.add_listener(parts.housekeeping)
 
-    def _save(self) -> None:
-        self._parts.offsets.save()
-        self._parts.filters.save()
+    def _save(self) -> Any:
+        parts = self._parts
+        return self._saver.save_all(parts.topics, parts.groups, parts.offsets, parts.filters)
 
     def _register(self) -> Any:
         config = self._config
@@ -258,8 +273,10 @@ class BrokerController(Service):
         """The broker's rounds (remoting.md 6.2)."""
         save_s = self._given_config.flush_consumer_offset_interval / 1000
         rounds: list[tuple[str, float, Callable[[float], Any]]] = [
-            ("saving offsets", save_s, lambda now_s: self._parts.offsets.save()),
-            ("saving filters", FILTERS_SAVE_S, lambda now_s: self._parts.filters.save()),
+            ("saving topics", TABLES_SAVE_S, lambda now_s: self._saver.when_saved(self._parts.topics)),
+            ("saving groups", TABLES_SAVE_S, lambda now_s: self._saver.when_saved(self._parts.groups)),
+            ("saving offsets", save_s, lambda now_s: self._saver.when_saved(self._parts.offsets)),
+            ("saving filters", FILTERS_SAVE_S, lambda now_s: self._save_filters()),
             ("silent clients", EXPIRY_PERIOD_S, lambda now_s: self._parts.housekeeping.check(int(now_s * 1000))),
             ("held pulls", HOLD_CHECK_S, lambda now_s: self._parts.holds.check(now_s)),
             ("care of the store", MAINTENANCE_S, lambda now_s: self._store.run_maintenance(int(now_s * 1000))),
@@ -270,6 +287,10 @@ class BrokerController(Service):
 
     def _round(self, name: str, seconds: float, work: Callable[[float], Any]) -> Periodic:
         return Periodic(self._reactor, seconds, lambda: work(self._reactor.seconds()), name=name)
+
+    def _save_filters(self) -> Deferred[None]:
+        self._parts.filters.forget_dead()
+        return self._saver.when_saved(self._parts.filters)
 
     def _sweep_idle(self) -> None:
         for server in self._servers:

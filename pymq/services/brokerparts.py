@@ -7,10 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 
 from pymq.broker.clients import ProducerManager
 from pymq.broker.config import BrokerConfig
+from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
 from pymq.broker.filters import ConsumerFilterManager
@@ -48,7 +49,7 @@ from pymq.message.ids import encode_host
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.remoting.protocol import Lane
 from pymq.services.delivery import DelayedDelivery
-from pymq.services.flusher import Flusher
+from pymq.services.flusher import Flusher, RunBlocking
 from pymq.services.transactions import TransactionCheckService
 from pymq.store.config import MessageStoreConfig
 from pymq.wire.codes import RequestCode
@@ -89,6 +90,8 @@ class BrokerParts:
         flusher: Flusher,
         *,
         clock: IClock,
+        when_saved: WhenSaved = save_at_once,
+        run_blocking: RunBlocking = maybeDeferred,
     ) -> None:
         self.topics = TopicConfigManager(config, documents, clock=clock)
         self.groups = SubscriptionGroupManager(config, documents, clock=clock)
@@ -104,8 +107,8 @@ class BrokerParts:
         self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=clock, store=store)
         store.watch(self.holds)
-        self.delivery = DelayedDelivery(store, store_config, self.delay_offsets, flusher=flusher, stats=self.stats, clock=clock)
-        self.housekeeping = ClientHousekeepingService(producers=self.producers, consumers=self.consumers, locks=self.locks)
+        #: Fires when the name servers know of every change of topics; the foreman puts the registrar's here.
+        self.when_told: Callable[[], Deferred[None]] = lambda: succeed(None)
         self._own: dict[str, Any] = {
             "config": config,
             "store_config": store_config,
@@ -113,6 +116,9 @@ class BrokerParts:
             "flusher": flusher,
             "store_host": encode_host(config.broker_ip1, config.listen_port),
             "clock": clock,
+            "run_blocking": run_blocking,
+            "when_saved": when_saved,
+            "when_told": lambda: self.when_told(),
             "topics": self.topics,
             "groups": self.groups,
             "offsets": self.offsets,
@@ -127,11 +133,16 @@ class BrokerParts:
         self._own["settings"] = LiveSettings(
             config, store_config, clock=clock, black_list=tuple(filter(None, config.config_black_list.split(";")))
         )
-        #: Fires when the name servers know of every change of topics; the foreman puts the registrar's here.
-        self.when_told: Callable[[], Deferred[None]] = lambda: succeed(None)
-        self._own["when_told"] = lambda: self.when_told()
+        # Where retries are filtered too, every pull of them looks into properties, which the lane does not.
+        self._has_pull_lane = not config.filter_support_retry
+        self._make_parts()
+
+    def _make_parts(self) -> None:
+        """What is made of the tables: services, lanes and processors."""
         self._own["runtime_info"] = self._make(RuntimeInfo)
         self._own["half_queue"] = self._make(HalfQueue)
+        self.delivery: DelayedDelivery = self._make(DelayedDelivery)
+        self.housekeeping: ClientHousekeepingService = self._make(ClientHousekeepingService)
         self.transaction_checks: TransactionCheckService = self._make(TransactionCheckService)
         self.send_lane: SendLane = self._make(SendLane)
         self.pull_lane: PullLane = self._make(PullLane)
@@ -159,8 +170,7 @@ class BrokerParts:
         for port_lanes in lanes:
             port_lanes.update(dict.fromkeys(lane_keys(RequestCode.SEND_MESSAGE_V2), self.send_lane.take))
         tables[0].register(self._pull_processor)
-        # Where retries are filtered too, every pull of them looks into properties, which the lane does not.
-        if not self._own["config"].filter_support_retry:
+        if self._has_pull_lane:
             lanes[0].update(dict.fromkeys(lane_keys(RequestCode.PULL_MESSAGE), self.pull_lane.take))
 
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -26,7 +27,7 @@ from pymq.message.record import RecordDraft
 from pymq.message.results import PutResult
 from pymq.message.topics import SCHEDULE_CONSUMER_GROUP, SCHEDULE_TOPIC
 from pymq.periodic import Periodic
-from pymq.services.flusher import Flusher
+from pymq.services.flusher import Flusher, RunBlocking
 from pymq.store.config import MessageStoreConfig
 
 #: Messages of one turn, of all levels together, and the bytes from which a level's part of it is large enough.
@@ -71,16 +72,18 @@ class DelayedDelivery:
     def __init__(
         self,
         store: IMessageStore,
-        config: MessageStoreConfig,
-        offsets: DelayOffsetManager,
+        store_config: MessageStoreConfig,
+        delay_offsets: DelayOffsetManager,
         *,
         flusher: Flusher,
         stats: BrokerStatsManager,
         clock: IClock,
+        run_blocking: RunBlocking = maybeDeferred,
     ) -> None:
+        self._run_blocking = run_blocking
         self._store = store
-        self._config = config
-        self._offsets = offsets
+        self._config = store_config
+        self._offsets = delay_offsets
         self._flusher = flusher
         self._stats = stats
         self._clock = clock
@@ -88,7 +91,7 @@ class DelayedDelivery:
         self._timer: Any = None
         #: The log offset behind the last delivered record.
         self._delivered_end = 0
-        self._saving = Periodic(clock, config.flush_delay_offset_interval / 1000, self.save, name="saving delay offsets")
+        self._saving = Periodic(clock, store_config.flush_delay_offset_interval / 1000, self.save, name="saving delay offsets")
         store.watch(self)
 
     def start(self) -> None:
@@ -116,7 +119,7 @@ class DelayedDelivery:
         """Save the offsets, once all that was delivered is on the disk; when that takes too long, leave it to the next time."""
         snapshot = self._offsets.snapshot()
         if snapshot is not None and await self._flusher.when_durable(self._delivered_end):
-            self._offsets.save(snapshot)
+            await self._run_blocking(self._offsets.save, snapshot)
 
     def messages_arrived(self, arrivals: Sequence[RecordDraft]) -> None:
         """Wake the levels that had nothing to wait for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unittest.mock
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.broker.versionedtable import VersionedTable
@@ -64,3 +66,38 @@ class VersionedTableTests(SynchronousTestCase):
         """Is refused by name, rather than forgotten."""
         self.documents.save(NAME, {"subscriptionGroupTable": 7})
         self.assertIn(NAME, str(self.assertRaises(StoreDamaged, self.table.load)))
+
+    def test_saved_or_not(self) -> None:
+        """Name by name; what was changed after the snapshot is not saved by it."""
+        self.assertTrue(self.table.is_saved("a", "b"))
+        self.table.put({"b": B})
+        snapshot = self.table.snapshot()
+        self.table.put({"a": A})
+        self.table.write(snapshot)
+        self.table.written(snapshot)
+        self.assertEqual([self.table.is_saved(name) for name in "ab"], [False, True])
+        self.assertFalse(self.table.is_saved("a", "b"))
+        self.table.save()
+        self.assertTrue(self.table.is_saved("a", "b"))
+
+    def test_deleted_is_not_waited_for_by_name(self) -> None:
+        """Else names of the past would pile up while a disk is full."""
+        self.table.put({"b": B})
+        self.table.delete("b")
+        self.assertTrue(self.table.is_saved("b"))
+        self.assertTrue(self.table.has_changed)
+
+    def test_failed_save(self) -> None:
+        """The change stays in force, and unsaved until a save succeeds."""
+
+        def fail(name: str, document: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        self.table.put({"b": B})
+        with self.assertRaises(OSError), unittest.mock.patch.object(self.documents, "save", fail):
+            self.table.save()
+        self.assertEqual((self.table.get("b"), self.table.is_saved("b")), (B, False))
+        self.table.save()
+        again = self.build()
+        again.load()
+        self.assertEqual(again.get("b"), B)

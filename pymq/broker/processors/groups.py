@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from pymq.broker.clients import ClientChannelInfo, ProducerManager
+from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.offsets import ConsumerOffsetManager
@@ -60,14 +62,16 @@ class GroupAdminProcessor:
         producers: ProducerManager,
         offsets: ConsumerOffsetManager,
         stats: BrokerStatsManager,
+        when_saved: WhenSaved = save_at_once,
     ) -> None:
+        self._when_saved = when_saved
         self._store_config = store_config
         self._groups = groups
         self._consumers = consumers
         self._producers = producers
         self._offsets = offsets
         self._stats = stats
-        self._answers: dict[int, Callable[[RemotingCommand], RemotingCommand]] = {
+        self._answers: dict[int, Callable[[RemotingCommand], RemotingCommand | Deferred[RemotingCommand]]] = {
             RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: self._update,
             RequestCode.DELETE_SUBSCRIPTIONGROUP: self._delete,
             RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG: self._all,
@@ -80,27 +84,27 @@ class GroupAdminProcessor:
         }
         self.codes = frozenset(self._answers)
 
-    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand:
+    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
         """Answer one of the codes above. Raises RequestError."""
         return self._answers[request.code](request)
 
-    def _update(self, request: RemotingCommand) -> RemotingCommand:
+    def _update(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
         check_master(self._store_config)
         try:
             config = javajson.decode_as(request.body, SubscriptionGroupConfig)
         except javajson.JavaJSONError as error:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the group's configuration cannot be read: {error}") from error
         self._groups.update(config)
-        return request.reply()
+        return self._when_saved(self._groups).addCallback(lambda _: request.reply())
 
-    def _delete(self, request: RemotingCommand) -> RemotingCommand:
+    def _delete(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
         check_master(self._store_config)
         header = DeleteSubscriptionGroupRequestHeader.from_fields(request.ext_fields)
         self._groups.delete(header.group_name)
         if header.remove_offset or header.clean_offset:
             self._offsets.remove_group(header.group_name)
         self._stats.group_deleted(header.group_name)
-        return request.reply()
+        return self._when_saved(self._groups).addCallback(lambda _: request.reply())
 
     def _all(self, request: RemotingCommand) -> RemotingCommand:
         return request.reply(body=javajson.encode(self._groups.wrapper()))

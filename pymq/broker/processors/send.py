@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.delays import redirected
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.halfqueue import prepare
@@ -148,9 +149,11 @@ class SendMessageProcessor:
         flusher: IFlusher,
         clock: IClock,
         store_host: bytes,
+        when_saved: WhenSaved = save_at_once,
         choose_queue: Callable[[int], int] = random.randrange,
     ) -> None:
         self._config = config
+        self._when_saved = when_saved
         self._store_config = store_config
         self._store = store
         self._topics = topics
@@ -188,9 +191,25 @@ class SendMessageProcessor:
         results = self._put(drafts)
         code = check_stored(results)
         self._stats.put(drafts[0].topic, len(results), sum([result.size for result in results]), 1)
-        if not (waits and self._flusher.sync):
-            return self._answers.stored(request, code, queue_id, results)
-        return self._when_durable(request, queue_id, results)
+        answer: RemotingCommand | Deferred[RemotingCommand]
+        if waits and self._flusher.sync:
+            answer = self._when_durable(request, queue_id, results)
+        else:
+            answer = self._answers.stored(request, code, queue_id, results)
+        if self._topics.is_saved(header.topic, place[0]):
+            return answer
+        return self._when_topic_saved(request, answer)
+
+    def _when_topic_saved(
+        self, request: RemotingCommand, answer: RemotingCommand | Deferred[RemotingCommand]
+    ) -> Deferred[RemotingCommand]:
+        """The answer to a send that made a topic, or met one that is being saved: a crash must leave the messages a topic."""
+
+        def failed(failure: Failure) -> RemotingCommand:
+            remark = f"the topic could not be saved: {failure.getErrorMessage()}"
+            return self._answers.refused(request, RequestError(ResponseCode.SYSTEM_ERROR, remark))
+
+        return self._when_saved(self._topics).addCallbacks(lambda _: answer, failed)
 
     def _when_durable(self, request: RemotingCommand, queue_id: int, results: Sequence[PutResult]) -> Deferred[RemotingCommand]:
         """The answer, once the last record of the send is on the disk."""

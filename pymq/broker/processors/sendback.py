@@ -10,9 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.delays import redirected
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.processors.storesettings import StoreSettings
@@ -49,8 +51,10 @@ class SendBackProcessor:
         topics: TopicConfigManager,
         groups: SubscriptionGroupManager,
         stats: BrokerStatsManager,
+        when_saved: WhenSaved = save_at_once,
         choose_queue: Callable[[int], int] = random.randrange,
     ) -> None:
+        self._when_saved = when_saved
         self._config = config
         self._store = store
         self._topics = topics
@@ -59,7 +63,7 @@ class SendBackProcessor:
         self._choose_queue = choose_queue
         self._level_max = len(store_config.delay_levels_ms)
 
-    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand:
+    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
         """Take one message back. Raises RequestError when that cannot be; the consumer then sends a copy."""
         header = ConsumerSendMsgBackRequestHeader.from_fields(request.ext_fields)
         group = self._groups.find(header.group)
@@ -79,13 +83,16 @@ class SendBackProcessor:
         limit = retries_max(group, request.version, header.max_reconsume_times)
         if header.delay_level < 0 or message.reconsume_times >= limit:
             message.properties[DELAY] = "0"
-            draft = _copy(message, make_dead_letter_topic(self._topics, header.group), self._choose_queue(DLQ_QUEUES))
+            topic = make_dead_letter_topic(self._topics, header.group)
+            draft = _copy(message, topic, self._choose_queue(DLQ_QUEUES))
         else:
             message.properties[DELAY] = str(retry_level(header.delay_level, message.reconsume_times))
             draft = redirected(_copy(message, topic, self._choose_queue(group.retry_queue_nums)), self._level_max)
         self._put(draft)
         self._stats.send_back(header.group, message.properties[RETRY_TOPIC])
-        return request.reply()
+        if self._topics.is_saved(topic):
+            return request.reply()
+        return self._when_saved(self._topics).addCallback(lambda _: request.reply())
 
     def _make_retry_topic(self, header: ConsumerSendMsgBackRequestHeader, group: SubscriptionGroupConfig) -> str:
         """The name of the group's retry topic, which is made if need be."""

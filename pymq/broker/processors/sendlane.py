@@ -175,7 +175,7 @@ class SendLane:
     def _queue_count_of(self, topic: str) -> int:
         """The queues of a topic that takes plain messages, remembered until any topic changes."""
         known = self._topics.get(topic)
-        if known is None:
+        if known is None or not self._topics.is_saved(topic):
             return _UNUSUAL
         try:
             names.check_topic(topic)

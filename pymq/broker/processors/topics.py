@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.offsets import ConsumerOffsetManager
 from pymq.broker.processors.storesettings import StoreSettings, check_master
@@ -71,8 +72,10 @@ class TopicAdminProcessor:
         consumers: ConsumerManager,
         offsets: ConsumerOffsetManager,
         stats: BrokerStatsManager,
+        when_saved: WhenSaved = save_at_once,
         when_told: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
+        self._when_saved = when_saved
         self._when_told = when_told
         self._config = config
         self._store_config = store_config
@@ -97,7 +100,7 @@ class TopicAdminProcessor:
         return self._answers[request.code](request)
 
     def _update(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
-        """Make or change a topic, and answer when the name servers know: who made it may ask for its route at once.
+        """Make or change a topic, and answer when it is saved and the name servers know: who made it may ask for its route.
 
         `order` is ignored, as in 4.9: what is ordered is written at the name server.
         """
@@ -121,9 +124,10 @@ class TopicAdminProcessor:
                 attributes=parse_attributes(header.attributes, None if known is None else known.attributes),
             )
         )
-        return self._when_told().addCallback(lambda _: request.reply())
+        saved = self._when_saved(self._topics)
+        return saved.addCallback(lambda _: self._when_told()).addCallback(lambda _: request.reply())
 
-    def _delete(self, request: RemotingCommand) -> RemotingCommand:
+    def _delete(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
         """Forget a topic with its queues, and how far groups read it: made anew, its queues begin at 0."""
         check_master(self._store_config)
         topic = DeleteTopicRequestHeader.from_fields(request.ext_fields).topic
@@ -132,7 +136,7 @@ class TopicAdminProcessor:
         self._offsets.remove_topic(topic)
         self._stats.topic_deleted(topic)
         self._store.drop_queues(set(self._topics.table))
-        return request.reply()
+        return self._when_saved(self._topics).addCallback(lambda _: request.reply())
 
     def _check_changeable(self, topic: str) -> None:
         try:

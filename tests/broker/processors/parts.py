@@ -8,6 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from pymq.broker.clients import ProducerManager
+from pymq.broker.configmanager import ConfigManager, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
 from pymq.broker.filters import ConsumerFilterManager
@@ -60,6 +61,32 @@ class FakeFlusher:
                 deferred.callback(outcome)
 
 
+class FakeSaver:
+    """Saves at once, or, when `is_slow`, when the test says so: `waiting` are (manager, Deferred) pairs."""
+
+    def __init__(self) -> None:
+        self.is_slow = False
+        self.waiting: list[tuple[ConfigManager, Deferred[None]]] = []
+
+    def when_saved(self, manager: ConfigManager) -> Deferred[None]:
+        """Save it, or wait for the test."""
+        if not self.is_slow:
+            return save_at_once(manager)
+        waiting: Deferred[None] = Deferred()
+        self.waiting.append((manager, waiting))
+        return waiting
+
+    def finish(self, error: Exception | None = None) -> None:
+        """Save what waits, or fail with the error."""
+        waiting, self.waiting = self.waiting, []
+        for manager, deferred in waiting:
+            if error is not None:
+                deferred.errback(error)
+            else:
+                manager.save()
+                deferred.callback(None)
+
+
 class Parts:
     """All tables of a broker over a store in memory. It has the topic T with four queues."""
 
@@ -80,6 +107,7 @@ class Parts:
         self.holds = PullRequestHoldService(clock=self.clock, store=self.store)
         self.store.watch(self.holds)
         self.flusher = FakeFlusher()
+        self.saver = FakeSaver()
         self.channel = FakeChannel()
         self.make_topic("T")
 
@@ -87,6 +115,7 @@ class Parts:
         """Make or change a topic."""
         config = TopicConfig(topic_name=name, **{"read_queue_nums": QUEUES, "write_queue_nums": QUEUES, **changes})
         self.topics.update(config)
+        self.topics.save()
         return config
 
     def send_processor(self) -> SendMessageProcessor:
@@ -94,6 +123,7 @@ class Parts:
         return SendMessageProcessor(
             config=self.config, store_config=self.store_config, store=self.store, topics=self.topics, groups=self.groups,
             stats=self.stats, flusher=self.flusher, clock=self.clock, store_host=STORE_HOST, choose_queue=lambda count: 1,
+            when_saved=self.saver.when_saved,
         )  # fmt: skip
 
     def send_lane(self) -> SendLane:
@@ -126,9 +156,15 @@ class Parts:
 def answer_of(processor: Any, channel: FakeChannel, request: RemotingCommand) -> Any:
     """What the processor says, a refusal made into the answer that the dispatcher makes of it."""
     try:
-        return processor.process(channel, request)
+        outcome = processor.process(channel, request)
     except RequestError as error:
         return request.reply(error.code, error.remark)
+    return settled(outcome)
+
+
+def settled(outcome: Any) -> Any:
+    """The answer of a request that waited for a document, which is saved at once here; what waits for more is left as it is."""
+    return outcome.result if isinstance(outcome, Deferred) and outcome.called else outcome
 
 
 def send_header(v2: bool = True, **changes: Any) -> CommandHeader:

@@ -14,7 +14,7 @@ from pymq.testing.channels import FakeChannel
 from pymq.wire import javajson
 from pymq.wire.command import RemotingCommand
 from tests.broker.fixtures import NOW_MS, member, subscribe
-from tests.broker.processors.parts import Parts
+from tests.broker.processors.parts import Parts, settled
 
 CONNECTION = {"clientAddr": "10.1.2.3:5", "clientId": "c1", "language": "JAVA", "version": 409}
 
@@ -31,12 +31,12 @@ class GroupAdminProcessorTests(SynchronousTestCase):
         self.parts = parts
         self.processor = GroupAdminProcessor(
             store_config=parts.store_config, groups=parts.groups, consumers=parts.consumers, producers=parts.producers,
-            offsets=parts.offsets, stats=parts.stats,
+            offsets=parts.offsets, stats=parts.stats, when_saved=parts.saver.when_saved,
         )  # fmt: skip
 
     def ask(self, code: int, body: bytes = b"", **fields: str) -> RemotingCommand:
         """One request."""
-        return self.processor.process(self.parts.channel, RemotingCommand(code, 1, ext_fields=fields, body=body))
+        return settled(self.processor.process(self.parts.channel, RemotingCommand(code, 1, ext_fields=fields, body=body)))
 
     def assert_refused(self, code: int, word: str, *arguments: Any, **fields: str) -> None:
         """The request is refused and the reason holds `word`."""
@@ -75,6 +75,15 @@ class GroupAdminProcessorTests(SynchronousTestCase):
             self.assertEqual(self.ask(207, groupName="g1", **flag).code, 0)
             self.assertIsNone(self.parts.groups.get("g1"))
             self.assertEqual(self.parts.offsets.query("g1", "T", 0), -1 if flag else 5)
+
+    def test_answers_wait_until_the_table_is_saved(self) -> None:
+        """That of a group made as well as that of one deleted."""
+        self.parts.saver.is_slow = True
+        answers = [self.ask(200, b'{"groupName":"g1"}'), self.ask(207, groupName="g1")]
+        for answer in answers:
+            self.assertNoResult(answer)
+        self.parts.saver.finish()
+        self.assertEqual([self.successResultOf(answer).code for answer in answers], [0, 0])
 
     def test_consumer_connections(self) -> None:
         """Members, and what the group subscribes to; 206 when nobody is there."""

@@ -19,7 +19,7 @@ from pymq.testing.channels import FakeChannel
 from pymq.wire.bodies.topics import SubscriptionGroupConfig
 from pymq.wire.command import RemotingCommand
 from tests.broker.fixtures import NOW_MS
-from tests.broker.processors.parts import STORE_HOST, Parts, send_header
+from tests.broker.processors.parts import STORE_HOST, Parts, send_header, settled
 
 REGION = {"MSG_REGION": "DefaultRegion", "TRACE_ON": "true"}
 
@@ -40,7 +40,7 @@ class SendCase(SynchronousTestCase):
         """Send one message or batch; the answer."""
         header = send_header(code != 10, **changes)
         request = RemotingCommand(code, 7, ext_fields=header.to_fields(), body=body, version=version)
-        return self.processor.process(self.parts.channel, request)
+        return settled(self.processor.process(self.parts.channel, request))
 
     def assert_refused(self, answer: RemotingCommand, code: int, word: str) -> None:
         """The send was refused, the reason holds `word`, and nothing was stored."""
@@ -141,6 +141,51 @@ class StoredTests(SendCase):
         """As long as it was not retried too often."""
         self.assertEqual(self.send(topic="%RETRY%G", reconsume_times=15, properties="DELAY\x010").code, 0)
         self.assertEqual(self.parts.stored("%RETRY%G")[0].reconsume_times, 15)
+
+
+class SavedTopicTests(SendCase):
+    """A message that makes its topic is answered when a crash would leave it the topic."""
+
+    def setUp(self) -> None:
+        """Saving takes until the test says so."""
+        super().setUp()
+        self.parts.saver.is_slow = True
+
+    def test_the_message_is_stored_and_the_answer_waits(self) -> None:
+        """Also that of a second one which comes before the save; others are not held up."""
+        first, second = self.send(topic="N"), self.send(topic="N")
+        self.assertEqual(len(self.parts.stored("N")), 2)
+        self.assertEqual(self.send(topic="T").code, 0)
+        self.parts.saver.finish()
+        self.assertEqual([self.successResultOf(answer).code for answer in (first, second)], [0, 0])
+        self.assertEqual(self.send(topic="N").code, 0)
+
+    def test_waits_for_the_disk_too(self) -> None:
+        """With SYNC_FLUSH both must be durable, in whichever order they become so."""
+        self.parts.flusher.sync = True
+        for topic, finish in (("N", (self.parts.saver, self.parts.flusher)), ("M", (self.parts.flusher, self.parts.saver))):
+            answer = self.send(topic=topic)
+            finish[0].finish()
+            self.assertNoResult(answer)
+            finish[1].finish()
+            self.assertEqual(self.successResultOf(answer).code, 0)
+
+    def test_dead_letter_topic(self) -> None:
+        """Likewise, though it is not the one that was sent to."""
+        self.parts.topics.create_on_send("%RETRY%G", "TBW102", 1, 0)
+        self.parts.topics.save()
+        answer = self.send(topic="%RETRY%G", reconsume_times=16)
+        self.assertNoResult(answer)
+        self.parts.saver.finish()
+        self.assertEqual(self.successResultOf(answer).code, 0)
+
+    def test_save_that_fails(self) -> None:
+        """The sender is told why, with the fields that clients look for."""
+        answer = self.send(topic="N")
+        self.parts.saver.finish(OSError(28, "No space left on device"))
+        refused = self.successResultOf(answer)
+        self.assertEqual((refused.code, refused.ext_fields), (1, REGION))
+        self.assertIn("No space left", refused.remark)
 
 
 class RefusedTests(SendCase):

@@ -35,6 +35,7 @@ class SendBackCase(SynchronousTestCase):
             topics=parts.topics,
             groups=parts.groups,
             stats=parts.stats,
+            when_saved=parts.saver.when_saved,
             choose_queue=lambda count: count - 1,
         )
         self.log_offset = self.put()
@@ -87,6 +88,16 @@ class RetryTests(SendBackCase):
             },
         )
         self.assertEqual((copy.raw_body, copy.reconsume_times), (b"hello", 1))
+
+    def test_answer_waits_for_the_topic(self) -> None:
+        """The retry topic, or that of dead letters, must outlive a crash before the consumer may forget its message."""
+        self.parts.saver.is_slow = True
+        for changes in ({}, {"delayLevel": -1}):
+            answer = self.send_back(**changes)
+            self.assertNoResult(answer)
+            self.parts.saver.finish()
+            self.assertEqual(self.successResultOf(answer).code, 0)
+            self.assertEqual(self.send_back(**changes).code, 0)
 
     def test_everything_else_is_copied(self) -> None:
         """Flags, times and addresses, those of IPv6 too."""

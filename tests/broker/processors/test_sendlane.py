@@ -10,6 +10,7 @@ from pymq.broker.processors import sendlane
 from pymq.errors import StoreReadOnly
 from pymq.testing.channels import FakeChannel
 from pymq.wire import header_json
+from pymq.wire.bodies.topics import TopicConfig
 from pymq.wire.command import RemotingCommand
 from tests.broker.processors.parts import Parts, send_header
 
@@ -109,6 +110,15 @@ class SendLaneTests(SynchronousTestCase):
         self.assertFalse(self.lane.take(FakeChannel(), 0, b'{"code":310,', b""))
         self.assertFalse(self.lane.take(FakeChannel(), 1, b"\x01\x36", b""))
         self.assertEqual(self.parts.clock.getDelayedCalls(), [])
+
+    def test_topic_that_is_being_saved(self) -> None:
+        """Its messages go the general way, which waits; afterwards the lane takes them."""
+        self.parts.topics.update(TopicConfig("N"))
+        self.assertFalse(self.send(FakeChannel(), topic="N"))
+        self.assertTrue(self.send(FakeChannel()))
+        self.parts.topics.save()
+        self.assertTrue(self.send(FakeChannel(), topic="N"))
+        self.end_turn()
 
     def test_one_flush_for_a_turn(self) -> None:
         """SYNC_FLUSH: all wait for the end of the last record."""

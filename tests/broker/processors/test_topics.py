@@ -30,7 +30,7 @@ class TopicAdminProcessorTests(SynchronousTestCase):
         self.parts = parts
         self.processor = TopicAdminProcessor(
             config=parts.config, store_config=parts.store_config, store=parts.store, topics=parts.topics,
-            consumers=parts.consumers, offsets=parts.offsets, stats=parts.stats,
+            consumers=parts.consumers, offsets=parts.offsets, stats=parts.stats, when_saved=parts.saver.when_saved,
         )  # fmt: skip
 
     def ask(self, code: int, **fields: str) -> RemotingCommand:
@@ -104,13 +104,27 @@ class TopicAdminProcessorTests(SynchronousTestCase):
         self.parts.store.put([draft()])
         self.parts.offsets.commit("G", "T", 0, 1)
         self.parts.stats.put("T", 1, 1)
-        self.assertEqual(self.ask(215, topic="T").code, 0)
+        self.assertEqual(self.successResultOf(self.ask(215, topic="T")).code, 0)
         self.assertIsNone(self.parts.topics.get("T"))
         self.assertEqual(self.parts.store.max_offset("T", 0), 0)
         self.assertEqual(self.parts.offsets.query("G", "T", 0), -1)
         self.assertRaises(RequestError, self.parts.stats.view, "TOPIC_PUT_NUMS", "T")
-        self.assertEqual(self.ask(215, topic="T").code, 0)
+        self.assertEqual(self.successResultOf(self.ask(215, topic="T")).code, 0)
         self.assert_refused(1, "TBW102", self.ask, 215, topic="TBW102")
+
+    def test_answers_wait_until_the_table_is_saved(self) -> None:
+        """That of a topic made as well as that of one deleted; a save that fails is told."""
+        self.parts.saver.is_slow = True
+        made = self.ask(17, topic="N", defaultTopic="TBW102", readQueueNums="3", writeQueueNums="2", perm="6", topicSysFlag="0",
+                        topicFilterType="SINGLE_TAG", order="false")  # fmt: skip
+        deleted = self.ask(215, topic="T")
+        self.assertNoResult(made)
+        self.assertNoResult(deleted)
+        self.parts.saver.finish()
+        self.assertEqual((self.successResultOf(made).code, self.successResultOf(deleted).code), (0, 0))
+        failing = self.ask(215, topic="N")
+        self.parts.saver.finish(OSError(28, "No space left on device"))
+        self.failureResultOf(failing, OSError)
 
     def test_all_topics(self) -> None:
         """With the version of the table."""
