@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from pymq.errors import ConfigError
+from pymq.errors import ConfigError, DecodeError
+from pymq.message.compression import COMPRESSION_TYPES, codec_of
 from pymq.settings import setting
 
 C = TypeVar("C", bound="ClientConfig")
@@ -69,7 +70,8 @@ class ProducerConfig(ClientConfig):
 
     send_msg_timeout_s: float = setting(3.0, "seconds that a send may take, its retries included", least=0.01)
     compress_msg_body_over_howmuch: int = setting(4096, "bodies of so many bytes are compressed", least=0)
-    compress_level: int = setting(5, "zlib level of compressed bodies", least=0, most=9)
+    compress_type: str = setting("ZLIB", "how bodies are compressed; LZ4 and ZSTD need packages", choices=tuple(COMPRESSION_TYPES))
+    compress_level: int = setting(5, "level of compressed bodies: to 9 for ZLIB, to 22 for ZSTD; LZ4 has none", least=0, most=22)
     retry_times_when_send_failed: int = setting(2, "how often a failed send is tried again", least=0, most=100)
     retry_another_broker_when_not_store_ok: bool = setting(False, "whether a message that is stored but not safe is sent again")
     retry_response_codes: frozenset[int] = setting(DEFAULT_RETRY_CODES, "the answers after which another broker is tried")
@@ -80,6 +82,12 @@ class ProducerConfig(ClientConfig):
     sends_in_flight_max: int = setting(65535, "sends that may wait for their answer at one time", least=1)
     enable_msg_trace: bool = setting(False, "whether it is told in the trace topic what becomes of messages")
     customized_trace_topic: str = setting("", "the trace topic; empty is RMQ_SYS_TRACE_TOPIC")
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            codec_of(COMPRESSION_TYPES[self.compress_type])
+        except DecodeError as error:
+            raise ConfigError("compress_type", self.compress_type, str(error)) from error
 
 
 @attrs.frozen(kw_only=True)

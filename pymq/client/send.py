@@ -17,7 +17,7 @@ from pymq.errors import BrokerRefused, ClientError, InvalidMessage, RequestTimeo
 from pymq.message import flags
 from pymq.message import properties as names
 from pymq.message.batch import encode_batch
-from pymq.message.compression import compress
+from pymq.message.compression import COMPRESSION_TYPES, compress
 from pymq.message.message import Message
 from pymq.message.topics import NOT_ALLOWED_SEND, check_topic, is_retry_topic
 from pymq.wire.bodies.messagequeue import MessageQueue
@@ -111,9 +111,10 @@ class Sender:
             max_reconsume_times = None if limit is None else int(limit)
         body, sys_flag = message.body, 0
         if len(body) >= config.compress_msg_body_over_howmuch:
-            smaller = compress(body, flags.COMPRESSION_ZLIB, config.compress_level)
+            kind = COMPRESSION_TYPES[config.compress_type]
+            smaller = compress(body, kind, config.compress_level)
             if len(smaller) < len(body):
-                body, sys_flag = smaller, flags.COMPRESSED | flags.COMPRESSION_ZLIB
+                body, sys_flag = smaller, flags.COMPRESSED | kind
         return Prepared(
             messages=(message,),
             topic=message.topic,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +19,7 @@ from pymq.client.config import (
     name_server_addresses,
 )
 from pymq.errors import ConfigError
+from pymq.message.compression import codec_of
 
 
 class ConfigTests(SynchronousTestCase):
@@ -42,10 +45,20 @@ class ConfigTests(SynchronousTestCase):
         for cls, settings in (
             (PushConfig, {"pull_batch_size": 0}),
             (PushConfig, {"message_model": "SOMETIMES"}),
-            (ProducerConfig, {"compress_level": 10}),
+            (ProducerConfig, {"compress_level": 23}),
+            (ProducerConfig, {"compress_type": "GZIP"}),
             (ClientConfig, {"heartbeat_broker_interval_s": 0}),
         ):
             self.assertRaises(ConfigError, make_config, cls, settings)
+
+    def test_a_compression_without_its_package_is_refused(self) -> None:
+        """When the producer is made, not at its first large message; the error says what to install."""
+        codec_of.cache_clear()
+        self.addCleanup(codec_of.cache_clear)
+        self.patch(sys, "modules", {**sys.modules, "lz4.frame": None})
+        error = self.assertRaises(ConfigError, make_config, ProducerConfig, {"compress_type": "LZ4"})
+        self.assertIn("pip install pymq-broker[compression]", str(error))
+        self.assertEqual(make_config(ProducerConfig, {}).compress_type, "ZLIB")
 
     def test_enums_may_be_given_by_name(self) -> None:
         """Text as in Java, or the member."""

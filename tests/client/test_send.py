@@ -16,6 +16,7 @@ from pymq.client.send import CONGESTION_PAUSE_S, Sender, check_message, property
 from pymq.errors import BrokerRefused, ConnectFailed, InvalidMessage, RequestTimeout, TooManyRequests
 from pymq.message import properties as names
 from pymq.message.batch import decode_batch
+from pymq.message.compression import decompress
 from pymq.message.message import Message
 from pymq.wire.codes import RequestCode as Code
 from pymq.wire.command import RemotingCommand
@@ -108,6 +109,15 @@ class PrepareTests(SenderCase):
         self.assertEqual(
             (self.sender.prepare(Message(TOPIC, noise)).sys_flag, self.sender.prepare(Message(TOPIC, noise)).body), (0, noise)
         )
+
+    def test_the_kind_of_compression_is_told(self) -> None:
+        """In the system flag, with each of Java's names for them; level and limit are settings."""
+        body = bytes(range(256)) * 4
+        for name, flag in (("LZ4", 0x101), ("ZSTD", 0x201), ("ZLIB", 0x301)):
+            sender = self.with_settings(compress_type=name, compress_level=1, compress_msg_body_over_howmuch=1000)
+            prepared = sender.prepare(Message(TOPIC, body))
+            self.assertEqual((prepared.sys_flag, decompress(prepared.body, flag)), (flag, body))
+            self.assertEqual(sender.prepare(Message(TOPIC, body[:999])).sys_flag, 0)
 
     def test_a_retry_message_moves_its_counters_to_the_header(self) -> None:
         """Java's RECONSUME_TIME and MAX_RECONSUME_TIMES."""

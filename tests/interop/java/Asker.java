@@ -4,13 +4,13 @@ import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
-/** The commands that ask a broker something: createTopic, view (by offset id), query (by key), minmax. */
+/** The commands that ask a broker something: createTopic, view (by offset id, or by unique id), query (by key), minmax. */
 final class Asker {
     private final Flags flags;
     private final String topic;
     private final DefaultMQProducer client;
 
-    Asker(Flags flags) {
+    Asker(Flags flags) throws Exception {
         this.flags = flags;
         topic = flags.need("topic");
         client = ClientProgram.configured(new DefaultMQProducer(flags.get("group", "interop-asker")), flags);

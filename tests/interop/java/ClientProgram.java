@@ -9,6 +9,7 @@ public final class ClientProgram {
         Stop.onSignal();
         try {
             Flags flags = new Flags(argv);
+            systemProperties(flags);
             switch (flags.command) {
                 case "transaction": code = new TransactionSender(flags).run(); break;
                 case "send": code = new Sender(flags).run(); break;
@@ -26,11 +27,26 @@ public final class ClientProgram {
         System.exit(code);
     }
 
-    /** What every client needs: the name server, a name of its own, no second port. */
-    static <C extends ClientConfig> C configured(C client, Flags flags) {
+    /** What the client reads from the command line of a JVM, before its first class is there. */
+    private static void systemProperties(Flags flags) {
+        System.setProperty("com.rocketmq.sendMessageWithVIPChannel", "" + flags.has("vip"));
+        if (flags.has("compress")) System.setProperty("rocketmq.message.compressType", flags.need("compress"));
+        if (flags.has("compress-level")) System.setProperty("rocketmq.message.compressLevel", flags.need("compress-level"));
+        if (flags.has("offsets")) System.setProperty("rocketmq.client.localOffsetStoreDir", flags.need("offsets"));
+    }
+
+    /** What every client needs: the name server and a name of its own; and what was asked for beyond that. */
+    static <C extends ClientConfig> C configured(C client, Flags flags) throws Exception {
         client.setNamesrvAddr(flags.need("namesrv"));
-        client.setVipChannelEnabled(false);
         if (flags.has("instance")) client.setInstanceName(flags.need("instance"));
+        if (flags.has("client-ip")) client.setClientIP(flags.need("client-ip"));
+        if (flags.has("namespace")) client.setNamespace(flags.need("namespace"));
+        // only 5.x has it
+        if (flags.has("namespace-v2")) ClientConfig.class.getMethod("setNamespaceV2", String.class).invoke(client, flags.need("namespace-v2"));
+        if (flags.has("unit")) {
+            client.setUnitMode(true);
+            client.setUnitName(flags.need("unit"));
+        }
         return client;
     }
 }

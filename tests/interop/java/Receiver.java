@@ -161,7 +161,8 @@ final class Receiver {
         Events.append("received", "body_prefix", prefix, "size", body.length, "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(), "msgId", message.getMsgId(), "tags", message.getTags(),
             "reconsume", message.getReconsumeTimes(), "topic", message.getTopic(), "born", message.getBornTimestamp(),
-            "stored", message.getStoreTimestamp(), "at", System.currentTimeMillis());
+            "stored", message.getStoreTimestamp(), "at", System.currentTimeMillis(),
+            "sysFlag", message.getSysFlag(), "storeSize", message.getStoreSize());
         if (flags.has("at-once")) Events.flush();
         if (message.getReconsumeTimes() >= failTimes) distinct.add(String.valueOf(prefix));
     }

@@ -36,6 +36,7 @@ final class Sender {
         acks = new Events.AckFile(flags.get("ack-file", null));
         producer = ClientProgram.configured(new DefaultMQProducer(flags.need("group")), flags);
         producer.setSendMsgTimeout(5000);
+        producer.setCompressMsgBodyOverHowmuch(flags.number("compress-over", 4096));
     }
 
     int run() throws Exception {

@@ -14,7 +14,7 @@ final class TransactionSender implements TransactionListener {
     private final TransactionMQProducer producer;
     private int checked;
 
-    TransactionSender(Flags flags) {
+    TransactionSender(Flags flags) throws Exception {
         this.flags = flags;
         outcomes = flags.get("outcome", "commit").split(",");
         checks = flags.get("check", "commit").split(",");

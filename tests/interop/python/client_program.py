@@ -20,6 +20,7 @@ IN_FLIGHT_MAX = 256
 FLUSH_S = 0.1
 REFUSED_PAUSE_S = 0.05
 SEND_TIMEOUT_S = 5
+EVERYWHERE = ("namespace", "namespace-v2", "unit", "compress")
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
 stopping = threading.Event()
@@ -70,6 +71,35 @@ def head_of(body):
     return b"%s:%s:" % (parts[0], parts[1]) if len(parts) == 3 else None
 
 
+def settings_of(flags):
+    """What every client is told: the name server and a name of its own; and what was asked for beyond that."""
+    given = {
+        "namesrv_addr": flags.namesrv,
+        "instance_name": flags.instance,
+        "client_ip": flags.client_ip,
+        "namespace": flags.namespace,
+        "namespace_v2": flags.namespace_v2,
+        "unit_name": flags.unit,
+        "unit_mode": bool(flags.unit),
+        "vip_channel_enabled": flags.vip,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def sending_settings_of(flags):
+    """What every producer is told on top of that."""
+    given = {
+        "compress_type": flags.compress,
+        "compress_level": flags.compress_level,
+        "compress_msg_body_over_howmuch": flags.compress_over,
+    }
+    return {
+        **settings_of(flags),
+        "send_msg_timeout_s": SEND_TIMEOUT_S,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+
+
 class Sender:
     """The command `send`."""
 
@@ -78,8 +108,7 @@ class Sender:
         self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None  # noqa: SIM115
         self.slots = DeferredSemaphore(IN_FLIGHT_MAX)
         self.queues = None
-        names = {"instance_name": flags.instance} if flags.instance else {}
-        self.producer = Producer(flags.group, namesrv_addr=flags.namesrv, send_msg_timeout_s=SEND_TIMEOUT_S, **names)
+        self.producer = Producer(flags.group, **sending_settings_of(flags))
 
     async def run(self):
         """Send all; the exit code."""
@@ -185,14 +214,8 @@ class TransactionSender:
     def __init__(self, flags):
         self.flags, self.checked = flags, 0
         self.outcomes, self.checks = flags.outcome.split(","), flags.check.split(",")
-        names = {"instance_name": flags.instance} if flags.instance else {}
         self.producer = TransactionProducer(
-            flags.group,
-            execute=self.execute,
-            check=self.check,
-            namesrv_addr=flags.namesrv,
-            send_msg_timeout_s=SEND_TIMEOUT_S,
-            **names,
+            flags.group, execute=self.execute, check=self.check, **sending_settings_of(flags)
         )
 
     async def run(self):
@@ -249,9 +272,9 @@ class Receiver:
     def __init__(self, flags):
         self.flags, self.distinct, self.queues_shown = flags, set(), 0
         self.deadline = reactor.seconds() + flags.timeout_s
-        self.settings = {"namesrv_addr": flags.namesrv}
-        if flags.instance:
-            self.settings["instance_name"] = flags.instance
+        self.settings = settings_of(flags)
+        if flags.offsets:
+            self.settings["offset_store_folder"] = flags.offsets
 
     async def run(self):
         """Receive until all is there; the exit code."""
@@ -349,6 +372,8 @@ class Receiver:
             born=message.born_timestamp,
             stored=message.store_timestamp,
             at=int(reactor.seconds() * 1000),
+            sysFlag=message.sys_flag,
+            storeSize=message.size,
         )
         if self.flags.at_once:
             flush()
@@ -361,7 +386,7 @@ class Asker:
 
     def __init__(self, flags):
         self.flags = flags
-        self.client = Producer(flags.group or "interop-asker", namesrv_addr=flags.namesrv)
+        self.client = Producer(flags.group or "interop-asker", **settings_of(flags))
 
     async def run(self):
         """Ask; the exit code."""
@@ -370,7 +395,7 @@ class Asker:
         if flags.command == "createTopic":
             await client.create_topic(flags.key or "TBW102", flags.topic, flags.queues)
         elif flags.command == "view":
-            self.show(await client.view_message(flags.id))
+            await self.view(flags.id)
         elif flags.command == "query":
             end_ms = int((reactor.seconds() + 60) * 1000)
             for message in (await client.query_message(flags.topic, flags.key, flags.max, 0, end_ms)).messages:
@@ -387,6 +412,11 @@ class Asker:
         await client.shutdown()
         say("done")
         return 0
+
+    async def view(self, message_id):
+        """A message by its offset id, or by its unique id, as Java's viewMessage(topic, id)."""
+        found = await self.client.query_message_by_unique_id(self.flags.topic, message_id)
+        self.show(found.messages[0] if found.messages else await self.client.view_message(message_id))
 
     def show(self, message):
         """Tell of a message."""
@@ -424,7 +454,7 @@ def parse():
     parser.add_argument("command", choices=COMMANDS)
     for name in ("namesrv", "topic"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id", "sql"):
+    for name in ("group", "tag", "key-prefix", "instance", "ack-file", "key", "id", "sql", "client-ip", "offsets", *EVERYWHERE):
         parser.add_argument(f"--{name}")
     for name in ("outcome", "check"):
         parser.add_argument(f"--{name}", default="commit")
@@ -442,10 +472,12 @@ def parse():
         "fail-times": 0,
         "max-reconsume": -1,
         "immunity-s": 0,
+        "compress-level": None,
+        "compress-over": None,
     }
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
-    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger"):
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger", "vip"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--mode", choices=("sync", "async", "oneway", "batch", "ordered", "queue"), default="sync")
     parser.add_argument("--prefix", default="P")

@@ -12,7 +12,7 @@ class Dialogue:
 
     def __init__(self, flags, program):
         self.flags, self.program = flags, program
-        self.settings = {"namesrv_addr": flags.namesrv}
+        self.settings = program.settings_of(flags)
 
     async def run(self):
         """The command; its exit code."""
