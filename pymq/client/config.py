@@ -53,6 +53,8 @@ class ClientConfig:
     namesrv_addr: str = setting("", "name servers as host:port;host:port; empty takes the environment variable NAMESRV_ADDR")
     instance_name: str = setting(DEFAULT_INSTANCE_NAME, "clients with the same name in one process share their connections")
     client_ip: str = setting("", "the address in the client id; empty takes this machine's own")
+    namespace: str = setting("", "what topics and groups are told apart by on the wire, as namespace%name; empty is none")
+    namespace_v2: str = setting("", "a namespace that requests name beside the topics, as clients of 5.x do; empty is none")
     unit_name: str = setting("", "a third part of the client id, for those who run units")
     unit_mode: bool = setting(False, "whether messages and groups are marked as those of a unit")
     poll_name_server_interval_s: float = setting(30.0, "seconds between two looks at the routes", least=0.1)
@@ -70,7 +72,9 @@ class ProducerConfig(ClientConfig):
 
     send_msg_timeout_s: float = setting(3.0, "seconds that a send may take, its retries included", least=0.01)
     compress_msg_body_over_howmuch: int = setting(4096, "bodies of so many bytes are compressed", least=0)
-    compress_type: str = setting("ZLIB", "how bodies are compressed; LZ4 and ZSTD need packages", choices=tuple(COMPRESSION_TYPES))
+    compress_type: str = setting(
+        "ZLIB", "how bodies are compressed; LZ4 and ZSTD need packages", choices=tuple(COMPRESSION_TYPES)
+    )
     compress_level: int = setting(5, "level of compressed bodies: to 9 for ZLIB, to 22 for ZSTD; LZ4 has none", least=0, most=22)
     retry_times_when_send_failed: int = setting(2, "how often a failed send is tried again", least=0, most=100)
     retry_another_broker_when_not_store_ok: bool = setting(False, "whether a message that is stored but not safe is sent again")

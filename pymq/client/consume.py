@@ -19,6 +19,7 @@ from pymq.client.results import ConsumeContext, ConsumeStatus
 from pymq.client.sendback import SendBack
 from pymq.client.tasks import Tasks
 from pymq.message.message import StoredMessage
+from pymq.message.namespaces import Namespace
 from pymq.message.topics import retry_topic
 from pymq.periodic import Periodic
 
@@ -36,10 +37,10 @@ class _Call:
 
     __slots__ = ("begun_ms", "context", "held", "messages", "waiting")
 
-    def __init__(self, held: ProcessQueue, messages: list[StoredMessage]) -> None:
+    def __init__(self, held: ProcessQueue, messages: list[StoredMessage], context: ConsumeContext) -> None:
         self.held = held
         self.messages = messages
-        self.context = ConsumeContext(held.queue)
+        self.context = context
         self.begun_ms = 0
         self.waiting: Deferred[Any] | None = None
 
@@ -62,6 +63,7 @@ class ConcurrentConsumption:
         send_back: SendBack,
     ) -> None:
         self._retry_topic = retry_topic(group)
+        self._namespace = Namespace(config.namespace)
         self._config = config
         self._instance = instance
         self._clock = instance.clock
@@ -110,10 +112,10 @@ class ConcurrentConsumption:
 
     def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
         """Messages were pulled and put into `held`."""
-        if held.queue.topic == self._retry_topic:
-            restore_topics(messages)
+        restore_topics(messages, self._retry_topic, self._namespace)
         size = self._config.consume_message_batch_max_size
-        self._queued.extend(_Call(held, messages[at : at + size]) for at in range(0, len(messages), size))
+        queue = self._namespace.unwrap_queue(held.queue)
+        self._queued.extend(_Call(held, messages[at : at + size], ConsumeContext(queue)) for at in range(0, len(messages), size))
         self._pump()
 
     def _pump(self) -> None:

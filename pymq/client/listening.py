@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, run_hooks
 from pymq.client.results import ConsumeContext, ConsumeStatus
 from pymq.message.message import StoredMessage
+from pymq.message.namespaces import Namespace
 from pymq.message.properties import RETRY_TOPIC
 
 #: The user's callable: gives a ConsumeStatus, None for success, or a Deferred or awaitable of one; an exception means failure.
@@ -22,10 +23,15 @@ Listener = Callable[[Sequence[StoredMessage], ConsumeContext], Any]
 _log = Logger()
 
 
-def restore_topics(messages: Sequence[StoredMessage]) -> None:
-    """Give messages that come from a retry topic the topic that they were sent to (Java: resetRetryAndNamespace)."""
+def restore_topics(messages: Sequence[StoredMessage], own_retry_topic: str, namespace: Namespace) -> None:
+    """Give messages the topic that their sender knows: without the namespace, and that before the retry topic.
+
+    Java: resetRetryAndNamespace.
+    """
     for message in messages:
-        message.topic = message.properties.get(RETRY_TOPIC, message.topic)
+        if message.topic == own_retry_topic:
+            message.topic = message.properties.get(RETRY_TOPIC, own_retry_topic)
+        message.topic = namespace.unwrap(message.topic)
 
 
 class ListenerCall:

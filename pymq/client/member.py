@@ -27,10 +27,11 @@ from pymq.client.reactor import default_reactor
 from pymq.client.registry import REGISTRY, InstanceRegistry
 from pymq.client.results import QueryResult, ServiceState
 from pymq.client.tasks import Tasks
-from pymq.client.transport import RemotingMaker, connect_remoting
+from pymq.client.transport import RemotingMaker, connect_remoting, in_namespace
 from pymq.errors import ClientError, NotStarted
 from pymq.message.ids import UniqueIds
 from pymq.message.message import StoredMessage
+from pymq.message.namespaces import Namespace
 from pymq.message.topics import DEFAULT_CONSUMER_GROUP, DEFAULT_PRODUCER_GROUP, check_group
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.bodies.messagequeue import MessageQueue
@@ -71,8 +72,10 @@ class Member(ABC, Generic[C]):
             raise ClientError(str(error)) from error
         if group in (DEFAULT_PRODUCER_GROUP, DEFAULT_CONSUMER_GROUP):
             raise ClientError(f"the group name {group} is reserved; choose one of your own")
-        self.group = group
         self.config: C = make_config(self.config_class, settings)
+        self.namespace = Namespace(self.config.namespace)
+        #: As the brokers know it, with the namespace.
+        self.group = self.namespace.wrap(group)
         self.clock: Any = default_reactor() if reactor is None else reactor
         self.state = ServiceState.CREATE_JUST
         self.tasks = Tasks(self.clock)
@@ -110,7 +113,7 @@ class Member(ABC, Generic[C]):
         self.state = ServiceState.START_FAILED
         try:
             self._instance = instance = self._find_instance()
-            self._queries = Queries(instance)
+            self._queries = Queries(instance, self.namespace)
             self._join(instance)
             await instance.start()
             await self._started(instance)
@@ -153,7 +156,7 @@ class Member(ABC, Generic[C]):
             identity,
             self.config,
             clock=self.clock,
-            remoting=self._make_remoting(self.clock, processors),
+            remoting=in_namespace(self._make_remoting(self.clock, processors), self.config.namespace_v2),
             name_servers=name_server_addresses(self.config.namesrv_addr),
             source=self._namesrv_source,
         )

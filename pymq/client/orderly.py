@@ -20,6 +20,7 @@ from pymq.client.results import ConsumeContext, ConsumeStatus
 from pymq.client.sendback import SendBack
 from pymq.client.tasks import Tasks
 from pymq.message.message import StoredMessage
+from pymq.message.namespaces import Namespace
 from pymq.message.topics import retry_topic
 from pymq.periodic import Periodic
 
@@ -54,6 +55,7 @@ class OrderlyConsumption:
         lock_one: Callable[[ProcessQueue], Awaitable[bool]],
     ) -> None:
         self._retry_topic = retry_topic(group)
+        self._namespace = Namespace(config.namespace)
         self._config = config
         self._instance = instance
         self._clock = instance.clock
@@ -103,8 +105,7 @@ class OrderlyConsumption:
 
     def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
         """Messages were pulled and put into `held`; `dispatch` is False while its consumption is under way."""
-        if held.queue.topic == self._retry_topic:
-            restore_topics(messages)
+        restore_topics(messages, self._retry_topic, self._namespace)
         if dispatch:
             self._tasks.spawn(self._consume(held), f"consuming {held.queue} in order")
 
@@ -135,7 +136,7 @@ class OrderlyConsumption:
 
     async def _consume_one(self, held: ProcessQueue, messages: list[StoredMessage]) -> float:
         """One call of the listener and what follows from it; seconds for which the queue is to rest."""
-        context = ConsumeContext(held.queue)
+        context = ConsumeContext(self._namespace.unwrap_queue(held.queue))
         await self._places.acquire()
         held.in_listener = True
         self._open.add(held)

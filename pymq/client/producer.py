@@ -15,6 +15,7 @@ from pymq.client.instance import MQClientInstance
 from pymq.client.member import Member
 from pymq.client.request import ask
 from pymq.client.results import SendResult
+from pymq.client.routes import PublishInfo
 from pymq.client.send import Sender
 from pymq.client.trace import SendTraceHook, TraceDispatcher, make_dispatcher
 from pymq.errors import InvalidMessage
@@ -88,7 +89,7 @@ class Producer(Member[ProducerConfig]):
 
     def _ready(self, topic: str) -> Sender:
         self._check_running()
-        self._topics.add(topic)
+        self._topics.add(self.namespace.wrap(topic))
         assert self._sender is not None, "a running producer has one"
         return self._sender
 
@@ -119,11 +120,17 @@ class Producer(Member[ProducerConfig]):
         return await sender.send(prepared, timeout_s)
 
     async def _selected(self, message: Message, selector: SelectQueue, argument: Any) -> MessageQueue:
-        info = await self.instance.publish_info(message.topic, self.config.create_topic_key, self.config.default_topic_queue_nums)
-        queue = selector(info.queues, message, argument)
+        info = await self._publish_info(message.topic)
+        queue = selector(self.namespace.unwrap_queues(info.queues), message, argument)
         if not isinstance(queue, MessageQueue):
             raise InvalidMessage(f"the selector gave {queue!r}; it must give one of the queues that it is called with")
         return queue
+
+    async def _publish_info(self, topic: str) -> PublishInfo:
+        config = self.config
+        return await self.instance.publish_info(
+            self.namespace.wrap(topic), config.create_topic_key, config.default_topic_queue_nums
+        )
 
     def request(
         self,
@@ -144,11 +151,11 @@ class Producer(Member[ProducerConfig]):
         self, message: Message, timeout_s: float, queue: MessageQueue | None, selector: SelectQueue | None, argument: Any
     ) -> StoredMessage:
         self._ready(message.topic)
-        instance, config = self.instance, self.config
+        instance = self.instance
 
         async def send(request: Message) -> SendResult:
             # The broker passes the reply on only to a client that it knows.
-            await instance.publish_info(message.topic, config.create_topic_key, config.default_topic_queue_nums)
+            await self._publish_info(message.topic)
             await instance.heartbeat_all(only_new=True)
             return await self._send(request, queue, selector, argument, timeout_s)
 

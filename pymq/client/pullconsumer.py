@@ -58,6 +58,7 @@ class PullConsumer(Member[ConsumerConfig]):
 
     def register_topic(self, topic: str) -> None:
         """Tell the brokers that this group reads a topic, as `fetch_queues_in_balance` needs it."""
+        topic = self.namespace.wrap(topic)
         self._subscriptions[topic] = build_subscription(topic, SUBSCRIBE_ALL, sub_version=int(self.clock.seconds() * 1000))
 
     # Life
@@ -101,7 +102,7 @@ class PullConsumer(Member[ConsumerConfig]):
         queues = await self._fetch_subscribe_queues(topic)
         if self.config.message_model is MessageModel.BROADCASTING:
             return queues
-        members = await self.instance.consumer_ids(topic, self.group)
+        members = await self.instance.consumer_ids(self.namespace.wrap(topic), self.group)
         mine: list[MessageQueue] = self._allocator.allocate(self.group, self.client_id, sorted(queues), members)
         return mine
 
@@ -136,9 +137,14 @@ class PullConsumer(Member[ConsumerConfig]):
     ) -> PullResult:
         if offset < 0 or max_count <= 0:
             raise ClientError(f"offset {offset}, count {max_count}: the offset must be 0 or more, the count 1 or more")
+        queue = self.namespace.wrap_queue(queue)
         subscription = subscription_of(queue.topic, expression, sub_version=int(self.clock.seconds() * 1000))
         self._used.add(queue)
-        return await self._client.pull(queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s)
+        client = self._client
+        result = await client.pull(queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s)
+        for message in result.messages:
+            message.topic = self.namespace.unwrap(message.topic)
+        return result
 
     # Offsets
 
@@ -147,6 +153,7 @@ class PullConsumer(Member[ConsumerConfig]):
         return self._do(self._fetch_consume_offset(queue, from_store))
 
     async def _fetch_consume_offset(self, queue: MessageQueue, from_store: bool) -> int:
+        queue = self.namespace.wrap_queue(queue)
         offset = -1 if from_store else self._offsets.read(queue)
         return offset if offset >= 0 else await self._offsets.load(queue)
 
@@ -155,6 +162,7 @@ class PullConsumer(Member[ConsumerConfig]):
         return self._do(self._update_consume_offset(queue, offset))
 
     async def _update_consume_offset(self, queue: MessageQueue, offset: int) -> None:
+        queue = self.namespace.wrap_queue(queue)
         self._used.add(queue)
         self._offsets.update(queue, offset)
 

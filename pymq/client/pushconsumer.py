@@ -88,6 +88,7 @@ class PushConsumer(Member[PushConfig]):
             raise ClientError(str(error)) from error
         if isinstance(expression, str) and expression_type is not None:
             expression = MessageSelector(expression, expression_type)
+        topic = self.namespace.wrap(topic)
         subscription = subscription_of(topic, expression, sub_version=self._now_ms())
         self._subscriptions[topic] = subscription
         if self.state is ServiceState.RUNNING:
@@ -95,7 +96,7 @@ class PushConsumer(Member[PushConfig]):
 
     def unsubscribe(self, topic: str) -> None:
         """Consume a topic no more. May be called while the consumer runs."""
-        self._subscriptions.pop(topic, None)
+        self._subscriptions.pop(self.namespace.wrap(topic), None)
         if self.state is ServiceState.RUNNING:
             self.tasks.spawn(self._subscriptions_changed(self.instance), "the new subscription")
 
@@ -241,7 +242,7 @@ class PushConsumer(Member[PushConfig]):
     @property
     def queues(self) -> list[MessageQueue]:
         """The queues that are ours now, sorted; none before the start."""
-        return sorted(self._rebalancer.queues) if self._instance is not None else []
+        return sorted(self.namespace.unwrap_queues(self._rebalancer.queues)) if self._instance is not None else []
 
     def fetch_subscribe_queues(self, topic: str) -> Deferred[list[MessageQueue]]:
         """The queues from which a topic can be read. Fails with NoRoute."""
@@ -324,6 +325,6 @@ class PushConsumer(Member[PushConfig]):
 
     async def consume_directly(self, message: StoredMessage) -> ConsumeMessageDirectlyResult:
         """Give the listener one message (an operator's command)."""
-        restore_topics([message])
+        restore_topics([message], retry_topic(self.group), self.namespace)
         context = ConsumeContext(MessageQueue(message.topic, message.broker_name, message.queue_id))
         return await direct_result(self._call, [message], context, self._is_orderly, self.clock)

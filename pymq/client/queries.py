@@ -12,6 +12,7 @@ from pymq.errors import ClientError, NoRoute
 from pymq.message import properties as names
 from pymq.message.ids import decode_offset_message_id
 from pymq.message.message import StoredMessage
+from pymq.message.namespaces import NO_NAMESPACE, Namespace
 from pymq.message.topics import check_topic
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.headers.messages import QueryMessageRequestHeader
@@ -25,8 +26,9 @@ _FOR_EVER_MS = 2**63 - 1
 class Queries:
     """Questions to the brokers of an instance."""
 
-    def __init__(self, instance: MQClientInstance) -> None:
+    def __init__(self, instance: MQClientInstance, namespace: Namespace = NO_NAMESPACE) -> None:
         self._instance = instance
+        self._namespace = namespace
 
     async def _know_route(self, topic: str) -> None:
         if self._instance.routes.subscribe_queues(topic) is None and not await self._instance.update_route(topic):
@@ -34,22 +36,25 @@ class Queries:
 
     async def fetch_publish_queues(self, topic: str) -> list[MessageQueue]:
         """The queues to which messages of a topic can be sent, as the name server says now. Raises NoRoute."""
+        topic = self._namespace.wrap(topic)
         await self._instance.update_route(topic)
         info = self._instance.routes.publish_info(topic)
         if info is None:
             raise NoRoute(f"no name server knows the topic {topic}; was it created, and are its brokers registered?")
-        return list(info.queues)
+        return self._namespace.unwrap_queues(info.queues)
 
     async def fetch_subscribe_queues(self, topic: str) -> list[MessageQueue]:
         """The queues from which a topic can be read, as the name server says now. Raises NoRoute."""
+        topic = self._namespace.wrap(topic)
         await self._instance.update_route(topic)
         queues = self._instance.routes.subscribe_queues(topic)
         if queues is None:
             raise NoRoute(f"no name server knows the topic {topic}; was it created, and are its brokers registered?")
-        return list(queues)
+        return self._namespace.unwrap_queues(queues)
 
     async def create_topic(self, key: str, new_topic: str, queue_count: int, sys_flag: int = 0) -> None:
         """Create or change a topic on every broker that has the topic `key` (such as TBW102). Raises NoRoute, BrokerRefused."""
+        new_topic = self._namespace.wrap(new_topic)
         try:
             check_topic(new_topic)
         except ValueError as error:
@@ -68,31 +73,38 @@ class Queries:
             if isinstance(outcome, Failure):
                 outcome.raiseException()
 
+    async def _master_of(self, queue: MessageQueue) -> tuple[MessageQueue, str]:
+        """(the queue as the brokers know it, the address of its master)."""
+        queue = self._namespace.wrap_queue(queue)
+        return queue, await self._instance.broker_address(queue.topic, queue.broker_name)
+
     async def max_offset(self, queue: MessageQueue) -> int:
         """The offset that the queue's next message gets."""
-        address = await self._instance.broker_address(queue.topic, queue.broker_name)
+        queue, address = await self._master_of(queue)
         return await self._instance.api.max_offset(address, queue)
 
     async def min_offset(self, queue: MessageQueue) -> int:
         """The offset of the queue's first message."""
-        address = await self._instance.broker_address(queue.topic, queue.broker_name)
+        queue, address = await self._master_of(queue)
         return await self._instance.api.min_offset(address, queue)
 
     async def search_offset(self, queue: MessageQueue, time_ms: int) -> int:
         """The offset of the message that was stored nearest to a time in milliseconds since the epoch."""
-        address = await self._instance.broker_address(queue.topic, queue.broker_name)
+        queue, address = await self._master_of(queue)
         return await self._instance.api.search_offset(address, queue, time_ms)
 
     async def earliest_store_time(self, queue: MessageQueue) -> int:
         """When the queue's first message was stored, in milliseconds since the epoch; -1 when there is none."""
-        address = await self._instance.broker_address(queue.topic, queue.broker_name)
+        queue, address = await self._master_of(queue)
         return await self._instance.api.earliest_store_time(address, queue)
 
     async def view_message(self, offset_msg_id: str) -> StoredMessage:
         """The message of an offset message id, from the broker whose address is in it. Raises DecodeError, BrokerRefused."""
         host, port, log_offset = decode_offset_message_id(offset_msg_id)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return await self._instance.api.view_message(address, log_offset)
+        message = await self._instance.api.view_message(address, log_offset)
+        message.topic = self._namespace.unwrap(message.topic)
+        return message
 
     async def query_message(
         self,
@@ -108,6 +120,7 @@ class Queries:
 
         Brokers that do not answer are left out, unless none answers: then their error is raised. Raises NoRoute.
         """
+        topic = self._namespace.wrap(topic)
         await self._know_route(topic)
         header = QueryMessageRequestHeader(
             topic=topic,
@@ -133,6 +146,8 @@ class Queries:
         if failure is not None and not answered:
             failure.raiseException()
         messages.sort(key=lambda message: message.store_timestamp)
+        for message in messages:
+            message.topic = self._namespace.unwrap(message.topic)
         return QueryResult(messages[:count_max], last_ms)
 
 

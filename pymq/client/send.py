@@ -19,6 +19,7 @@ from pymq.message import properties as names
 from pymq.message.batch import encode_batch
 from pymq.message.compression import COMPRESSION_TYPES, compress
 from pymq.message.message import Message
+from pymq.message.namespaces import Namespace
 from pymq.message.topics import NOT_ALLOWED_SEND, check_topic, is_retry_topic
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.codes import RequestCode
@@ -89,6 +90,7 @@ class Sender:
     ) -> None:
         self.group = group
         self._config = config
+        self._namespace = Namespace(config.namespace)
         self._instance = instance
         self._next_id = next_id
         self._hooks = hooks
@@ -102,7 +104,7 @@ class Sender:
         """Check and encode one message; the message itself stays as it is. Raises InvalidMessage."""
         config = self._config
         check_message(message, config.max_message_size)
-        properties = dict(message.properties)
+        properties = self._properties_of(message)
         msg_id = properties[names.UNIQ_KEY] = properties.get(names.UNIQ_KEY) or self._next_id()
         reconsume_times, max_reconsume_times = 0, None
         if is_retry_topic(message.topic):
@@ -117,7 +119,7 @@ class Sender:
                 body, sys_flag = smaller, flags.COMPRESSED | kind
         return Prepared(
             messages=(message,),
-            topic=message.topic,
+            topic=self._namespace.wrap(message.topic),
             body=body,
             properties=property_text(properties),
             msg_id=msg_id,
@@ -138,7 +140,7 @@ class Sender:
                 raise InvalidMessage("the messages of a batch must have the same topic and the same wait_store_ok")
             if message.delay_level > 0 or is_retry_topic(message.topic):
                 raise InvalidMessage("delayed messages and retry topics cannot be sent in a batch; send them one by one")
-            properties = dict(message.properties)
+            properties = self._properties_of(message)
             ids.append(properties.get(names.UNIQ_KEY) or self._next_id())
             properties[names.UNIQ_KEY] = ids[-1]
             items.append((message.flag, message.body, property_text(properties)))
@@ -148,7 +150,13 @@ class Sender:
                 f"the batch of {len(body)} bytes is larger than max_message_size, {self._config.max_message_size}; divide it"
             )
         wait = "true" if first.wait_store_ok else "false"
-        return Prepared(tuple(messages), first.topic, body, property_text({names.WAIT: wait}), ",".join(ids), is_batch=True)
+        topic = self._namespace.wrap(first.topic)
+        return Prepared(tuple(messages), topic, body, property_text({names.WAIT: wait}), ",".join(ids), is_batch=True)
+
+    def _properties_of(self, message: Message) -> dict[str, str]:
+        """A copy of the message's, to be added to."""
+        namespace = self._namespace.name
+        return {**message.properties, names.INSTANCE_ID: namespace} if namespace else dict(message.properties)
 
     # Sending
 
@@ -186,7 +194,7 @@ class Sender:
 
     async def send_to_queue(self, queue: MessageQueue, prepared: Prepared, timeout_s: float | None = None) -> SendResult:
         """Send to this very queue, once."""
-        self._check_queue(queue, prepared)
+        queue = self._checked(queue, prepared)
         return await self.send_to(queue, prepared, self._deadline(timeout_s))
 
     async def send_to(self, queue: MessageQueue, prepared: Prepared, deadline: float) -> SendResult:
@@ -196,7 +204,7 @@ class Sender:
         self._enter()
         try:
             response = await self._request(address, queue, prepared, deadline)
-            result = send_result(response, queue, prepared.msg_id, address)
+            result = send_result(response, self._namespace.unwrap_queue(queue), prepared.msg_id, address)
         except Exception as error:
             self._after(context, None, error)
             raise
@@ -223,7 +231,7 @@ class Sender:
             info = await self._instance.publish_info(prepared.topic, config.create_topic_key, config.default_topic_queue_nums)
             queue = self.selector.select(info, None, self._instance.now_ms())
         else:
-            self._check_queue(queue, prepared)
+            queue = self._checked(queue, prepared)
         address = await self._instance.broker_address(prepared.topic, queue.broker_name)
         context = self._before(queue, prepared, address, is_oneway=True)
         try:
@@ -241,9 +249,12 @@ class Sender:
             raise TooManyRequests(f"{self.in_flight} sends wait for their answer, which is sends_in_flight_max; await some")
         self.in_flight += 1
 
-    def _check_queue(self, queue: MessageQueue, prepared: Prepared) -> None:
+    def _checked(self, queue: MessageQueue, prepared: Prepared) -> MessageQueue:
+        """The queue that the user gave, as the brokers know it. Raises InvalidMessage for one of another topic."""
+        queue = self._namespace.wrap_queue(queue)
         if queue.topic != prepared.topic:
             raise InvalidMessage(f"the queue is one of the topic {queue.topic}, the message is for {prepared.topic}")
+        return queue
 
     def _header(self, queue: MessageQueue, prepared: Prepared) -> SendMessageRequestHeaderV2:
         config = self._config

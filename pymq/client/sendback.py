@@ -11,6 +11,7 @@ from pymq.client.send import Sender
 from pymq.errors import DecodeError
 from pymq.message import properties as names
 from pymq.message.message import Message, StoredMessage
+from pymq.message.namespaces import Namespace
 from pymq.message.topics import retry_topic
 from pymq.wire.headers.messages import ConsumerSendMsgBackRequestHeader
 
@@ -29,6 +30,7 @@ class SendBack:
     def __init__(self, group: str, config: ConsumerConfig, instance: MQClientInstance, sender: Sender) -> None:
         self._group = group
         self._config = config
+        self._namespace = Namespace(config.namespace)
         self._instance = instance
         self._sender = sender
 
@@ -45,7 +47,7 @@ class SendBack:
             group=self._group,
             delay_level=delay_level,
             origin_msg_id=message.msg_id,
-            origin_topic=message.topic,
+            origin_topic=self._namespace.wrap(message.topic),
             unit_mode=self._config.unit_mode,
             max_reconsume_times=self.reconsume_max(is_orderly=False),
             broker_name=message.broker_name or None,
@@ -64,7 +66,7 @@ class SendBack:
             copy = Message(retry_topic(self._group), message.body, flag=message.flag, properties=message.properties)
             copy.properties.pop(names.TRAN_MSG, None)
             copy.properties.setdefault(names.ORIGIN_MESSAGE_ID, message.msg_id)
-            copy.properties[names.RETRY_TOPIC] = message.topic
+            copy.properties[names.RETRY_TOPIC] = self._namespace.wrap(message.topic)
             copy.properties[names.RECONSUME_TIME] = str(message.reconsume_times + 1)
             copy.properties[names.MAX_RECONSUME_TIMES] = str(self.reconsume_max(is_orderly=is_orderly))
             copy.delay_level = FIRST_DELAY_LEVEL + message.reconsume_times
@@ -76,6 +78,6 @@ class SendBack:
 
     async def _address_of(self, message: StoredMessage) -> str:
         if message.broker_name:
-            return await self._instance.broker_address(message.topic, message.broker_name)
+            return await self._instance.broker_address(self._namespace.wrap(message.topic), message.broker_name)
         host, port = message.store_host
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

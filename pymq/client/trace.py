@@ -22,6 +22,7 @@ from pymq.client.send import Sender
 from pymq.client.tasks import Tasks, all_of
 from pymq.message import properties as names
 from pymq.message.message import Message, StoredMessage
+from pymq.message.namespaces import without_namespace
 from pymq.message.topics import TRACE_TOPIC
 
 FIELD_END = "\x01"
@@ -170,7 +171,7 @@ class SendTraceHook:
                 "Pub",
                 begin_ms,
                 result.region_id,
-                context.group,
+                without_namespace(context.group),
                 message.topic,
                 ids[index],
                 message.tags,
@@ -203,8 +204,9 @@ class ConsumeTraceHook:
         """One record for each message; a number that the later ones bear too."""
         begin_ms = context.properties[_BEGIN] = int(self._clock.seconds() * 1000)
         request_id = context.properties[_REQUEST] = self._next_id()
+        group = without_namespace(context.group)
         for message in _traced(context):
-            fields = (message.properties.get(names.MSG_REGION), context.group, request_id, message.msg_id)
+            fields = (message.properties.get(names.MSG_REGION), group, request_id, message.msg_id)
             keys = message.properties.get(names.KEYS)
             record = encode_record("SubBefore", begin_ms, *fields, message.reconsume_times, keys)
             self._dispatcher.append(record, message.msg_id, message.keys)
@@ -218,8 +220,9 @@ class ConsumeTraceHook:
         cost_ms = (now_ms - begin_ms) // max(1, len(context.messages))
         is_success = context.status.is_success
         outcome = _RAISED if context.error is not None else _CONSUMED if is_success else _FAILED
+        group = without_namespace(context.group)
         for message in _traced(context):
-            fields = (message.msg_id, cost_ms, is_success, message.properties.get(names.KEYS), outcome, now_ms, context.group)
+            fields = (message.msg_id, cost_ms, is_success, message.properties.get(names.KEYS), outcome, now_ms, group)
             record = encode_record("SubAfter", context.properties[_REQUEST], *fields)
             self._dispatcher.append(record, message.msg_id, message.keys)
 

@@ -126,6 +126,7 @@ class TransactionProducer(Producer):
 
     async def _end(self, result: SendResult, state: LocalTransactionState, remark: str | None) -> None:
         """Tell the broker, one-way. When that fails it will ask."""
+        queue = self.namespace.wrap_queue(result.queue)
         header = EndTransactionRequestHeader(
             producer_group=self.group,
             tran_state_table_offset=result.queue_offset,
@@ -133,12 +134,12 @@ class TransactionProducer(Producer):
             commit_or_rollback=_ON_THE_WIRE[state],
             msg_id=result.msg_id,
             transaction_id=result.transaction_id,
-            topic=result.queue.topic,
-            broker_name=result.queue.broker_name,
+            topic=queue.topic,
+            broker_name=queue.broker_name,
         )
         api = self.instance.api
         try:
-            address = await self.instance.broker_address(result.queue.topic, result.queue.broker_name)
+            address = await self.instance.broker_address(queue.topic, queue.broker_name)
             await api.remoting.oneway(api.broker_channel(address), _end_request(header, remark))
         except EXPECTED_ERRORS as error:
             self._log.warn("the end of {id} could not be told; the broker will ask: {error}", id=result.msg_id, error=error)
@@ -156,16 +157,17 @@ class TransactionProducer(Producer):
     async def _checked(self, channel: IChannel, header: CheckTransactionStateRequestHeader, message: StoredMessage) -> None:
         try:
             await self._checks.acquire()
+            topic, message.topic = message.topic, self.namespace.unwrap(message.topic)
             try:
                 state, remark = await self._asked_user(lambda: self._check(message), f"the check of {message.msg_id}")
-                channel.send(_end_request(self._answer(header, message, state), remark))
+                channel.send(_end_request(self._answer(header, topic, message.msg_id, state), remark))
             finally:
                 self._checks.release()
         finally:
             self._checks_held -= 1
 
     def _answer(
-        self, header: CheckTransactionStateRequestHeader, message: StoredMessage, state: LocalTransactionState
+        self, header: CheckTransactionStateRequestHeader, topic: str, msg_id: str, state: LocalTransactionState
     ) -> EndTransactionRequestHeader:
         return EndTransactionRequestHeader(
             producer_group=self.group,
@@ -173,9 +175,9 @@ class TransactionProducer(Producer):
             commit_log_offset=header.commit_log_offset,
             commit_or_rollback=_ON_THE_WIRE[state],
             from_transaction_check=True,
-            msg_id=message.msg_id,
+            msg_id=msg_id,
             transaction_id=header.transaction_id,
-            topic=message.topic,
+            topic=topic,
             broker_name=header.broker_name,
         )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +55,10 @@ def _zlib_codec(module: Any) -> Codec:
 def _lz4_codec(module: Any) -> Codec:
     # Java reads no frames whose blocks need those before them, and has no levels here.
     return Codec(
-        0, lambda body, level: bytes(module.compress(body, block_linked=False)), module.LZ4FrameDecompressor, (RuntimeError, EOFError)
+        0,
+        lambda body, level: bytes(module.compress(body, block_linked=False)),
+        module.LZ4FrameDecompressor,
+        (RuntimeError, EOFError),
     )
 
 

@@ -215,6 +215,7 @@ class ConsumeTests(ClientCase):
         consumption = self.begin(0)
         held = ProcessQueue(queue(topic="%RETRY%g"), self.shared.now_ms())
         message = stored(0, properties={"RETRY_TOPIC": "origin"})
+        message.topic = held.queue.topic
         self.answers[0] = lambda context: topics.append(message.topic)
         held.put([message])
         consumption.submit(held, [message], dispatch=True)

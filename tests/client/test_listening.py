@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.client.hooks import ConsumeMessageContext
 from pymq.client.listening import ListenerCall, restore_topics
 from pymq.client.results import ConsumeContext, ConsumeStatus
+from pymq.message.namespaces import Namespace
 from tests.client.cases import TOPIC, queue, stored
 
 GOOD, BAD = ConsumeStatus.CONSUME_SUCCESS, ConsumeStatus.RECONSUME_LATER
@@ -97,7 +98,10 @@ class ListenerCallTests(SynchronousTestCase):
         self.assertEqual(hook.told, ["before", (GOOD, type(None)), "before", (BAD, CancelledError)])
 
     def test_retried_messages_get_their_topic_back(self) -> None:
-        """The one they were sent to."""
-        messages = [stored(0), stored(1, properties={"RETRY_TOPIC": "origin"})]
-        restore_topics(messages)
-        self.assertEqual([message.topic for message in messages], [TOPIC, "origin"])
+        """The one they were sent to, without the namespace; what comes from any other topic keeps that."""
+        retried, copied, strange = (stored(n, properties={"RETRY_TOPIC": "shop%origin"}) for n in range(3))
+        retried.topic, copied.topic, strange.topic = "%RETRY%shop%g", "shop%copies", "other%topic"
+        plain = stored(3)
+        messages = [retried, copied, strange, plain]
+        restore_topics(messages, "%RETRY%shop%g", Namespace("shop"))
+        self.assertEqual([message.topic for message in messages], ["origin", "copies", "other%topic", TOPIC])

@@ -214,9 +214,7 @@ class TransactionSender:
     def __init__(self, flags):
         self.flags, self.checked = flags, 0
         self.outcomes, self.checks = flags.outcome.split(","), flags.check.split(",")
-        self.producer = TransactionProducer(
-            flags.group, execute=self.execute, check=self.check, **sending_settings_of(flags)
-        )
+        self.producer = TransactionProducer(flags.group, execute=self.execute, check=self.check, **sending_settings_of(flags))
 
     async def run(self):
         """Send all, and be asked; the exit code."""

@@ -1,0 +1,1 @@
+Clients compress bodies with ``compress_type`` ZLIB, LZ4 or ZSTD as Java's do, and read all three; ``pip install pymq-broker[compression]`` brings what the latter two need. LZ4 frames are now such as Java can read.
