@@ -117,10 +117,11 @@ class IMessageStore(Interface):
         Never raises for a single bad draft (its result's status says why it was not stored); raises StoreClosed.
         """
 
-    def get(topic, queue_id, queue_offset, count_max, tag_filter):
+    def get(topic, queue_id, queue_offset, count_max, tag_filter, bit_filter=None):
         """A GetResult: status, record views (memoryviews of whole records), next, min and max queue offset.
 
-        `tag_filter` is None for every message or a frozenset of 32-bit tag hashes.
+        `tag_filter` is None for every message or a frozenset of 32-bit tag hashes. `bit_filter(store_ms, bit_map)`, if given, is
+        asked about the messages of which a bit map is kept; the others pass.
         """
 
     def units(topic, queue_id, queue_offset, count_max):
@@ -162,6 +163,12 @@ class IMessageStore(Interface):
 
     def run_maintenance(now_ms):
         """One round of the periodic care: expire files by age and disk use, flush queues and checkpoint. May block briefly."""
+
+    def keep_bit_maps(bit_map_of):
+        """Keep beside each new message what `bit_map_of(record)` gives, bytes or None, where the settings ask for such a thing.
+
+        `record` is a RecordDraft or a RecordCheck.
+        """
 
     def watch(listener):
         """Tell an IArrivalListener of every stored message from now on."""

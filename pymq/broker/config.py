@@ -57,6 +57,13 @@ class BrokerConfig:
     notify_consumer_ids_changed_enable: bool = setting(True, "tell consumers when their group changes", live=True)
     enable_property_filter: bool = setting(False, "SQL92 subscriptions", live=True)
     filter_support_retry: bool = setting(False, "messages that come again pass by their topic's SQL92 filter once more")
+    enable_calc_filter_bit_map: bool = setting(
+        False, "note at each message which SQL92 filters it passes, with enableConsumeQueueExt", live=True
+    )
+    expect_consumer_num_use_filter: int = setting(32, "groups of a topic that such notes are made for", least=1)
+    max_error_rate_of_bloom_filter: int = setting(
+        20, "percent of messages that are looked at in vain in spite of them", least=1, most=99
+    )
     filter_data_clean_time_span: int = setting(86_400_000, "forget the SQL92 filter of a group so long offline, ms", least=0)
     slave_read_enable: bool = setting(False, "send slow readers to a slave", live=True)
     consumer_fallbehind_threshold: int = setting(1024**3 * 16, "bytes behind from which protectBroker acts", least=0)

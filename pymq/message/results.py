@@ -6,9 +6,13 @@ Java: PutMessageResult, PutMessageStatus, GetMessageResult, GetMessageStatus, Qu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 import attrs
+
+#: Asked with store time in ms and filter bit map of a message: may it pass?
+BitFilter = Callable[[int, bytes], bool]
 
 
 class PutStatus(Enum):

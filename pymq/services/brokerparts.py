@@ -14,6 +14,7 @@ from pymq.broker.config import BrokerConfig
 from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
+from pymq.broker.filterbitmaps import FilterBitMaps
 from pymq.broker.filters import ConsumerFilterManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.halfqueue import HalfQueue
@@ -98,7 +99,7 @@ class BrokerParts:
         self.offsets = ConsumerOffsetManager(documents)
         self.delay_offsets = DelayOffsetManager(documents)
         self.producers = ProducerManager(clock=clock, expired_ms=config.channel_expired_timeout)
-        self.filters = ConsumerFilterManager(config, documents, clock=clock)
+        self.filters = ConsumerFilterManager(config, documents, clock=clock, when_saved=when_saved)
         notifier = ConsumerIdsNotifier(config=config)
         self.consumers = ConsumerManager(
             clock=clock, on_members_changed=notifier, expired_ms=config.channel_expired_timeout, filters=self.filters
@@ -160,6 +161,7 @@ class BrokerParts:
         self.groups.load()
         self.offsets.load()
         self.filters.load()
+        self._own["store"].keep_bit_maps(FilterBitMaps(self._own["config"], self.filters).bit_map_of)
         self.delay_offsets.load()
 
     def serve(self, tables: Ports[ProcessorTable], lanes: Ports[dict[bytes, Lane]]) -> None:

@@ -94,7 +94,11 @@ class MessageStoreConfig:
     os_page_cache_busy_time_out_mills: int = setting(1000, _KEPT, least=1)
     message_delay_level: str = setting(DEFAULT_DELAY_LEVELS, "the delays of levels 1, 2, ... with units s, m, h or d")
     flush_delay_offset_interval: int = setting(10_000, "save the progress of delayed delivery so often, ms", least=100)
-    enable_consume_queue_ext: bool = setting(False, "extended consume queues", choices=(False,))
+    enable_consume_queue_ext: bool = setting(
+        False, "keep store times and filter bit maps beside the consume queues; see enableCalcFilterBitMap"
+    )
+    mapped_file_size_consume_queue_ext: int = setting(48 * 1024**2, "bytes of a file of such an extension", least=1024)
+    bit_map_length_consume_queue_ext: int = setting(64, _KEPT, least=0)
     enable_multi_dispatch: bool = setting(False, "light queues", choices=(False,))
     enable_lmq: bool = setting(False, "light queues", choices=(False,))
 

@@ -263,6 +263,11 @@ class ConsumeQueue:
         """Have the next `sync` cover the files at the end: after a crash nobody knows how much of them is on disk."""
         self.segments.mark_dirty(self.end_offset * _UNIT_BYTES - _FILES_SCANNED * self.segments.size_bytes)
 
+    @property
+    def is_dirty(self) -> bool:
+        """Whether there are units that are not yet synced."""
+        return self.segments.is_dirty
+
     def sync(self) -> None:
         """Make the units durable. May run while units are added. Raises OSError."""
         self.segments.sync()

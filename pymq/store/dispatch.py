@@ -7,16 +7,21 @@ Drafts that were just appended and records that recovery found go the same way. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pymq.message.flags import TRANSACTION_MASK, TRANSACTION_ROLLBACK, TRANSACTION_UNQUEUED_BIT
 from pymq.message.properties import DELAY, property_of
 from pymq.message.record import RecordCheck, RecordDraft
 from pymq.message.topics import SCHEDULE_TOPIC
+from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.extendedqueue import ExtendedConsumeQueue
 from pymq.store.keyindex import KeyIndex
 from pymq.store.queuetable import QueueTable
 
-__all__ = ["Dispatcher", "delivery_time", "unit_code"]
+__all__ = ["BitMapOf", "Dispatcher", "delivery_time", "unit_code"]
+
+#: The filter bit map of a record, or None where nobody filters its topic.
+BitMapOf = Callable[["RecordDraft | RecordCheck"], "bytes | None"]
 
 
 def delivery_time(store_ms: int, level: int, delays_ms: Sequence[int]) -> int:
@@ -46,6 +51,8 @@ class Dispatcher:
         self._queues = queues
         self._index = index
         self._delays_ms = delays_ms
+        #: What is kept beside the units of extended queues; nothing unless somebody set it.
+        self.bit_map_of: BitMapOf | None = None
         self.end = 0
         self.last_store_ms = 0
         self.unqueued = 0
@@ -54,7 +61,7 @@ class Dispatcher:
         """Write units and entries of records, which must come in log order. Raises OSError."""
         if not records:
             return
-        find, obtain = self._queues.find, self._queues.obtain
+        find, obtain, extended = self._queues.find, self._queues.obtain, self._queues.are_extended
         rows = []
         for record in records:
             sys_flag, topic, log_offset = record.sys_flag, record.topic, record.log_offset
@@ -64,7 +71,10 @@ class Dispatcher:
                     self.unqueued += 1
                     continue
                 tags_code = record.tags_code if topic != SCHEDULE_TOPIC else unit_code(record, self._delays_ms)
-                queue.add(record.queue_offset, log_offset, record.size, tags_code)
+                if extended:
+                    self._add_extended(queue, record, tags_code)
+                else:
+                    queue.add(record.queue_offset, log_offset, record.size, tags_code)
             keys = record.index_keys
             if keys and sys_flag & TRANSACTION_MASK != TRANSACTION_ROLLBACK:
                 rows.append((topic, keys, log_offset, record.store_timestamp))
@@ -72,3 +82,8 @@ class Dispatcher:
             self._index.put_all(rows)
         self.end = record.log_offset + record.size
         self.last_store_ms = record.store_timestamp
+
+    def _add_extended(self, queue: ConsumeQueue, record: RecordDraft | RecordCheck, tags_code: int) -> None:
+        assert isinstance(queue, ExtendedConsumeQueue), "the table makes queues of one kind"
+        bit_map = None if self.bit_map_of is None else self.bit_map_of(record)
+        queue.add_extended(record.queue_offset, record.log_offset, record.size, tags_code, record.store_timestamp, bit_map)

@@ -17,10 +17,10 @@ from pymq.errors import StoreClosed
 from pymq.interfaces import IArrivalListener, IClock, IMessageStore
 from pymq.message.flags import TRANSACTION_MASK, TRANSACTION_ROLLBACK, is_queued
 from pymq.message.record import BLANK_BYTES, PROPERTIES_BYTES_MAX, TOPIC_BYTES_MAX, RecordDraft, encode_record, record_size
-from pymq.message.results import FoundByKey, GetResult, GetStatus, PutResult, PutStatus
+from pymq.message.results import BitFilter, FoundByKey, GetResult, GetStatus, PutResult, PutStatus
 from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.store.config import MessageStoreConfig
-from pymq.store.dispatch import unit_code
+from pymq.store.dispatch import BitMapOf, unit_code
 from pymq.store.reading import is_match, outside
 
 __all__ = ["MemoryMessageStore"]
@@ -120,8 +120,16 @@ class MemoryMessageStore:
         self._end += len(record)
         return PutResult(PutStatus.PUT_OK, draft.log_offset, draft.queue_offset, now_ms, len(record))
 
-    def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
-        """Messages of a queue from an offset on. Raises StoreClosed."""
+    def get(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        count_max: int,
+        tag_filter: frozenset[int] | None,
+        bit_filter: BitFilter | None = None,
+    ) -> GetResult:
+        """Messages of a queue from an offset on; bit maps are not kept. Raises StoreClosed."""
         self._check_open()
         units = self._queues.get((topic, queue_id), [])
         if not 0 <= queue_offset < len(units):
@@ -225,6 +233,9 @@ class MemoryMessageStore:
     def run_maintenance(self, now_ms: int) -> None:
         """There is nothing to care for."""
         self._check_open()
+
+    def keep_bit_maps(self, bit_map_of: BitMapOf) -> None:
+        """Nothing: there are no extended queues."""
 
     def watch(self, listener: IArrivalListener) -> None:
         """Tell an IArrivalListener of every stored message from now on."""

@@ -10,6 +10,8 @@ from pymq.message.record import TOPIC_BYTES_MAX
 from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.consumequeueext import FOLDER as EXT_FOLDER
+from pymq.store.extendedqueue import ExtendedConsumeQueue
 from pymq.store.files import open_files_max
 from pymq.store.segment import Segment
 
@@ -35,10 +37,16 @@ class QueueTable:
         self._open_max = max(OPEN_MIN, open_files_max() // LIMIT_SHARE) if open_max is None else open_max
         self._opened = 0
         self._file_bytes = config.consume_queue_file_bytes
+        self._ext_file_bytes = config.mapped_file_size_consume_queue_ext if config.enable_consume_queue_ext else 0
         self._table: dict[tuple[str, int], ConsumeQueue] = {}
         #: The queue of a pair (topic, queue id) if it was made: `obtain` for the path of every message.
         self.find = self._table.get
         self._rolled: list[Segment] = []
+
+    @property
+    def are_extended(self) -> bool:
+        """Whether the queues are ExtendedConsumeQueues."""
+        return bool(self._ext_file_bytes)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -54,13 +62,18 @@ class QueueTable:
         """The queue, made if need be; None when there cannot be one of that name. Nothing is written before its first unit."""
         queue = self._table.get((topic, queue_id))
         if queue is None and _can_be_folder(topic) and 0 <= queue_id <= _QUEUE_ID_MAX:
-            queue = self._table[topic, queue_id] = self._make(topic, queue_id)
+            queue = self._make(topic, queue_id)
+            if isinstance(queue, ExtendedConsumeQueue):
+                queue.ext.discard()
+            self._table[topic, queue_id] = queue
         return queue
 
     def _make(self, topic: str, queue_id: int) -> ConsumeQueue:
-        return ConsumeQueue(
-            self._files, f"{FOLDER}/{topic}/{queue_id}", topic, queue_id, self._file_bytes, self._rolled, self._make_room
-        )
+        name = f"{topic}/{queue_id}"
+        common = (self._files, f"{FOLDER}/{name}", topic, queue_id, self._file_bytes, self._rolled, self._make_room)
+        if not self._ext_file_bytes:
+            return ConsumeQueue(*common)
+        return ExtendedConsumeQueue(*common, ext_folder=f"{EXT_FOLDER}/{name}", ext_file_bytes=self._ext_file_bytes)
 
     def _make_room(self) -> None:
         """A file is to be opened: when so many were that the limit may be reached, all are given back and open again in use."""
@@ -119,9 +132,9 @@ class QueueTable:
             self._table.pop(key).clear()
         left = {topic for topic, _ in self._table}
         for topic in {topic for topic, _ in keys} - left:
-            folder = f"{FOLDER}/{topic}"
-            if self._files.is_folder(folder) and not self._files.list(folder):
-                self._files.delete(folder)
+            for folder in (f"{FOLDER}/{topic}", f"{EXT_FOLDER}/{topic}"):
+                if self._files.is_folder(folder) and not self._files.list(folder):
+                    self._files.delete(folder)
 
     def topics(self) -> list[str]:
         """The topics that have messages in queues, sorted."""
@@ -139,7 +152,7 @@ class QueueTable:
 
     def dirty(self) -> list[ConsumeQueue]:
         """The queues that have units which are not yet synced."""
-        return [queue for queue in self if queue.segments.is_dirty]
+        return [queue for queue in self if queue.is_dirty]
 
     def release_idle(self) -> None:
         """Give back the files that nobody used since the last call."""

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from pymq.message.results import GetResult, GetStatus
+from pymq.message.record import check_record
+from pymq.message.results import BitFilter, GetResult, GetStatus
 from pymq.message.tags import narrow_code
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import QUEUE_UNIT_BYTES, MessageStoreConfig
 from pymq.store.consumequeue import FILLER_SIZE, UNIT, ConsumeQueue
+from pymq.store.consumequeueext import ADDRESS_MAX
+from pymq.store.dispatch import unit_code
+from pymq.store.extendedqueue import ExtendedConsumeQueue
 from pymq.store.queuetable import QueueTable
 from pymq.store.segment import Segment
 
@@ -52,8 +56,33 @@ def outside(queue_offset: int, min_offset: int, max_offset: int) -> GetResult:
 
 
 def is_match(tags_code: int, tag_filter: frozenset[int]) -> bool:
-    """Whether a filter lets a unit pass: only the low 32 bits of its code count."""
-    return tags_code in tag_filter or (not _INT32_MIN <= tags_code <= _INT32_MAX and narrow_code(tags_code) in tag_filter)
+    """Whether a filter lets a unit pass: only the low 32 bits of its code count. An address of an extension that is not there
+    passes, as in Java; the client looks at the tag itself.
+    """
+    if tags_code in tag_filter:
+        return True
+    return not _INT32_MIN <= tags_code <= _INT32_MAX and (tags_code <= ADDRESS_MAX or narrow_code(tags_code) in tag_filter)
+
+
+def _extended_match(
+    queue: ExtendedConsumeQueue, tag_filter: frozenset[int] | None, bit_filter: BitFilter | None, tags_code: int
+) -> bool:
+    """The same for a unit whose code may be an address."""
+    unit = queue.ext.get(tags_code)
+    if unit is None:
+        return tag_filter is None or is_match(tags_code, tag_filter)
+    if tag_filter is not None and not is_match(unit.tags_code, tag_filter):
+        return False
+    return bit_filter is None or not unit.bit_map or bit_filter(unit.store_ms, unit.bit_map)
+
+
+def _unit_test(
+    queue: ConsumeQueue, tag_filter: frozenset[int] | None, bit_filter: BitFilter | None
+) -> Callable[[int], bool] | None:
+    """Which units to look at, by their codes, where one of the filters is given; None for all of them."""
+    if isinstance(queue, ExtendedConsumeQueue):
+        return partial(_extended_match, queue, tag_filter, bit_filter)
+    return None if tag_filter is None else lambda tags_code: is_match(tags_code, tag_filter)
 
 
 class QueueReader:
@@ -62,11 +91,20 @@ class QueueReader:
     def __init__(self, log: CommitLog, queues: QueueTable, config: MessageStoreConfig, memory_bytes: int) -> None:
         self._log = log
         self._queues = queues
+        self._delays_ms = config.delay_levels_ms
         self._behind_bytes = memory_bytes * config.access_message_in_memory_max_ratio // 100
         self._memory_limits = (config.max_transfer_count_on_message_in_memory, config.max_transfer_bytes_on_message_in_memory)
         self._disk_limits = (config.max_transfer_count_on_message_in_disk, config.max_transfer_bytes_on_message_in_disk)
 
-    def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
+    def get(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        count_max: int,
+        tag_filter: frozenset[int] | None,
+        bit_filter: BitFilter | None = None,
+    ) -> GetResult:
         """The messages of a queue from an offset on; see IMessageStore.get."""
         queue = self._queues.find((topic, queue_id))
         if queue is None:
@@ -78,9 +116,10 @@ class QueueReader:
         if units is None:
             return GetResult(GetStatus.OFFSET_FOUND_NULL, [], queue.next_file_offset(queue_offset), min_offset, max_offset)
         result = GetResult(GetStatus.NO_MATCHED_MESSAGE, [], queue_offset, min_offset, max_offset)
-        if tag_filter is None and self._take_run(result, units, count_max):
+        passes = None if tag_filter is bit_filter is None else _unit_test(queue, tag_filter, bit_filter)
+        if passes is None and self._take_run(result, units, count_max):
             return result
-        self._scan(result, units, count_max, tag_filter)
+        self._scan(result, units, count_max, passes)
         return result
 
     def _take_run(self, result: GetResult, units: memoryview, count_max: int) -> bool:
@@ -128,7 +167,7 @@ class QueueReader:
         result.size_bytes = sum(map(len, records))
         return log_offset
 
-    def _scan(self, result: GetResult, units: memoryview, count_max: int, tag_filter: frozenset[int] | None) -> None:
+    def _scan(self, result: GetResult, units: memoryview, count_max: int, passes: Callable[[int], bool] | None) -> None:
         """Look at unit after unit, as Java does: pass over what the filter does not want and over log files that are gone."""
         log_end, behind_bytes = self._log.end, self._behind_bytes
         skip_until = -1
@@ -139,7 +178,7 @@ class QueueReader:
                 skip_until = -1
                 if self._is_full(result, size, count_max, log_end - log_offset > behind_bytes):
                     break
-                if tag_filter is None or is_match(tags_code, tag_filter):
+                if passes is None or passes(tags_code):
                     if segment is None or not segment.base <= log_offset < segment.end:
                         segment = self._log.segments.find(log_offset)
                     if segment is not None and log_offset + size <= log_end and size != FILLER_SIZE:
@@ -172,8 +211,19 @@ class QueueReader:
         queue = self._queues.get(topic, queue_id)
         if queue is None or not queue.min_offset <= queue_offset < queue.end_offset:
             return []
-        units = queue.units_from(queue_offset)
-        return [] if units is None else list(_iter_units(units[: count_max * QUEUE_UNIT_BYTES]))
+        data = queue.units_from(queue_offset)
+        units = [] if data is None else list(_iter_units(data[: count_max * QUEUE_UNIT_BYTES]))
+        return [unit if unit[2] > ADDRESS_MAX else self._with_code(queue, unit) for unit in units]
+
+    def _with_code(self, queue: ConsumeQueue, unit: tuple[int, int, int]) -> tuple[int, int, int]:
+        """A unit with the tags code that its address leads to; reckoned from the record where it leads nowhere."""
+        log_offset, size, address = unit
+        extended = queue.ext.get(address) if isinstance(queue, ExtendedConsumeQueue) else None
+        if extended is not None:
+            return log_offset, size, extended.tags_code
+        record = self._log.read_at(log_offset)
+        # read_at gives whole records only
+        return log_offset, size, 0 if record is None else unit_code(check_record(record, check_crc=False), self._delays_ms)
 
     def offset_at(self, topic: str, queue_id: int, time_ms: int) -> int:
         """The queue offset of the message stored nearest to a time, as Java 4.9.8 finds it (store.md 3.5)."""

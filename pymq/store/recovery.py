@@ -115,6 +115,9 @@ def recover(
         return report
     if is_abnormal:
         report.walk_begin = _begin_after_crash(log, queues, checkpoint, config)
+        if queues.are_extended:
+            # Of the extension nobody can tell what is torn. What the checkpoint does not vouch for is made anew.
+            queues.truncate(report.walk_begin)
         walked = walk(log, report.walk_begin, _counting(dispatcher, report), check_crc=config.check_crc_on_recover)
     else:
         report.walk_begin = _begin_after_stop(log, queues)

@@ -14,11 +14,11 @@ from zope.interface import implementer
 from pymq.errors import StoreClosed, StoreReadOnly
 from pymq.interfaces import IArrivalListener, IClock, IFiles, IMessageStore
 from pymq.message.record import RecordDraft
-from pymq.message.results import FoundByKey, GetResult, PutResult, PutStatus
+from pymq.message.results import BitFilter, FoundByKey, GetResult, PutResult, PutStatus
 from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import MessageStoreConfig
-from pymq.store.dispatch import Dispatcher
+from pymq.store.dispatch import BitMapOf, Dispatcher
 from pymq.store.files import physical_memory_bytes
 from pymq.store.keyindex import KeyIndex
 from pymq.store.maintenance import StoreCare
@@ -171,17 +171,29 @@ class FileMessageStore:
         """Tell an IArrivalListener of every stored message from now on."""
         self._listeners.append(listener)
 
+    def keep_bit_maps(self, bit_map_of: BitMapOf) -> None:
+        """Keep what `bit_map_of` gives beside the units of new messages, if queues are extended; see IMessageStore."""
+        self._dispatcher.bit_map_of = bit_map_of
+
     # Reading
 
     def _check_open(self) -> None:
         if not self._is_open:
             raise StoreClosed("the store is not open")
 
-    def get(self, topic: str, queue_id: int, queue_offset: int, count_max: int, tag_filter: frozenset[int] | None) -> GetResult:
+    def get(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        count_max: int,
+        tag_filter: frozenset[int] | None,
+        bit_filter: BitFilter | None = None,
+    ) -> GetResult:
         """Messages of a queue from an offset on (store.md 8.2). Raises StoreClosed."""
         if not self._is_open:
             raise StoreClosed("the store is not open")
-        return self._reader.get(topic, queue_id, queue_offset, count_max, tag_filter)
+        return self._reader.get(topic, queue_id, queue_offset, count_max, tag_filter, bit_filter)
 
     def units(self, topic: str, queue_id: int, queue_offset: int, count_max: int) -> list[tuple[int, int, int]]:
         """Units of a queue from an offset on; see IMessageStore. Raises StoreClosed."""

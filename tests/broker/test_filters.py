@@ -7,7 +7,15 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.broker import filters as module
-from pymq.broker.filters import ConsumerFilterManager, FilterFinder, compile_filter, draft_test, filtered_get, is_tag_type
+from pymq.broker.filters import (
+    ConsumerFilterManager,
+    FilterFinder,
+    MessageFilter,
+    compile_filter,
+    draft_test,
+    filtered_get,
+    is_tag_type,
+)
 from pymq.errors import RequestError, StoreDamaged
 from pymq.message.properties import RETRY_TOPIC
 from pymq.message.record import decode_record
@@ -83,7 +91,8 @@ class ConsumerFilterManagerTests(SynchronousTestCase):
         self.filters.register("G", [sql()])
         self.filters.save()
         entry = {
-            "bornTime": NOW_MS, "clientVersion": 1, "consumerGroup": "G", "dead": False, "deadTime": 0, "expression": "a > 1",
+            "bloomFilterData": {"bitNum": 112, "bitPos": [24, 26, 83]}, "bornTime": NOW_MS,
+            "clientVersion": 1, "consumerGroup": "G", "dead": False, "deadTime": 0, "expression": "a > 1",
             "expressionType": "SQL92", "topic": "T",
         }  # fmt: skip
         expected = {"filterDataByTopic": {"T": {"groupFilterData": {"G": entry}, "topic": "T"}}}
@@ -155,14 +164,18 @@ class FilterFinderTests(SynchronousTestCase):
 
     def test_the_group_s(self) -> None:
         """As its heartbeats brought it: missing 27, older 28."""
-        matches = self.finder.find("G", sql(version=5), is_own=False, sub_version=5)
-        assert matches is not None
-        self.assertEqual((matches({"a": "2"}), matches({"a": "1"})), (True, False))
+        found = self.finder.find("G", sql(version=5), is_own=False, sub_version=5)
+        assert found is not None
+        self.assertEqual((found.matches({"a": "2"}), found.matches({"a": "1"})), (True, False))
+        assert found.may_pass is not None
+        self.assertFalse(found.may_pass(NOW_MS + 1, bytes(14)))
         self.assertEqual((self.refusal("H"), self.refusal(version=6)), (27, 28))
 
     def test_the_pull_s_own(self) -> None:
         """Compiled anew, refused by 23."""
-        self.assertIsNotNone(self.finder.find("H", sql(), is_own=True, sub_version=9))
+        found = self.finder.find("H", sql(), is_own=True, sub_version=9)
+        assert found is not None
+        self.assertIsNone(found.may_pass)
         self.assertEqual(self.refusal(expression="a >", is_own=True), 23)
 
     def test_retries(self) -> None:
@@ -170,8 +183,9 @@ class FilterFinderTests(SynchronousTestCase):
         retries = subscribe("%RETRY%G")
         self.assertIsNone(self.finder.find("G", retries, is_own=False, sub_version=1))
         self.finder = FilterFinder(broker_config(filter_support_retry=True), self.filters)
-        matches = self.finder.find("G", retries, is_own=False, sub_version=1)
-        assert matches is not None
+        found = self.finder.find("G", retries, is_own=False, sub_version=1)
+        assert found is not None and found.may_pass is None
+        matches = found.matches
         self.assertTrue(matches({"a": "2", RETRY_TOPIC: "T"}))
         self.assertFalse(matches({"a": "1", RETRY_TOPIC: "T"}))
         self.assertTrue(matches({"a": "1", RETRY_TOPIC: "other"}))
@@ -194,7 +208,7 @@ class FilteredGetTests(SynchronousTestCase):
 
     def get(self, expression: str, offset: int = 0, count: int = 32, tags: frozenset[int] | None = None) -> GetResult:
         """Read."""
-        return filtered_get(self.store, "T", 0, offset, count, tags, compile_sql(expression))
+        return filtered_get(self.store, "T", 0, offset, count, tags, MessageFilter(compile_sql(expression)))
 
     def numbers(self, result: GetResult) -> list[int]:
         """The property a of what was found, and the result's own figures fit it."""

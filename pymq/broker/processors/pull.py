@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
-from pymq.broker.filters import ConsumerFilterManager, FilterFinder, draft_test, filtered_get, is_tag_type
+from pymq.broker.filters import ConsumerFilterManager, FilterFinder, MessageFilter, draft_test, filtered_get, is_tag_type
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import Hold, PullRequestHoldService
 from pymq.broker.offsets import ConsumerOffsetManager
@@ -25,7 +25,6 @@ from pymq.errors import RequestError
 from pymq.interfaces import IChannel, IClock, IMessageStore, IRequestProcessor
 from pymq.message.flags import PULL_COMMIT_OFFSET, PULL_SUBSCRIPTION, PULL_SUSPEND
 from pymq.message.results import GetResult, GetStatus
-from pymq.message.sql92 import SqlFilter
 from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 from pymq.wire.bodies.topics import PERM_READ, SubscriptionGroupConfig, TopicConfig
 from pymq.wire.codes import RequestCode, ResponseCode
@@ -55,7 +54,7 @@ class AdmittedPull:
     header: PullMessageRequestHeader
     group: SubscriptionGroupConfig
     tag_filter: frozenset[int] | None
-    matches: SqlFilter | None
+    message_filter: MessageFilter | None
 
 
 def answer_code(status: GetStatus, queue_offset: int) -> ResponseCode:
@@ -137,8 +136,8 @@ class PullMessageProcessor:
         if not group.consume_enable:
             raise RequestError(ResponseCode.NO_PERMISSION, f"subscription group [{header.consumer_group}] may not consume")
         self._check_queue(header, self._topics.get(header.topic))
-        subscription, matches = self._subscription(header, group)
-        return AdmittedPull(header, group, tag_filter_of(subscription), matches)
+        subscription, message_filter = self._subscription(header, group)
+        return AdmittedPull(header, group, tag_filter_of(subscription), message_filter)
 
     @staticmethod
     def _check_queue(header: PullMessageRequestHeader, topic: TopicConfig | None) -> None:
@@ -154,7 +153,7 @@ class PullMessageProcessor:
 
     def _subscription(
         self, header: PullMessageRequestHeader, group: SubscriptionGroupConfig
-    ) -> tuple[SubscriptionData, SqlFilter | None]:
+    ) -> tuple[SubscriptionData, MessageFilter | None]:
         """What the pull subscribes to: its own words, or those of the group's heartbeats; and its filter. Raises RequestError."""
         is_own = bool(header.sys_flag & PULL_SUBSCRIPTION)
         subscription = self._parse(header) if is_own else self._registered(header, group)
@@ -195,10 +194,10 @@ class PullMessageProcessor:
         header = pull.header
         started = self._clock.seconds()
         where = (header.topic, header.queue_id, queue_offset, max(1, header.max_msg_nums), pull.tag_filter)
-        if pull.matches is None:
+        if pull.message_filter is None:
             result = self._store.get(*where)
         else:
-            result = filtered_get(self._store, *where, pull.matches)
+            result = filtered_get(self._store, *where, pull.message_filter)
         elapsed_ms = int((self._clock.seconds() - started) * 1000)
         code = answer_code(result.status, queue_offset)
         if code == ResponseCode.SUCCESS:
@@ -238,7 +237,7 @@ class PullMessageProcessor:
                 waiting.callback(answer)
 
         deadline = self._clock.seconds() + max(0, wait_ms) / 1000
-        matches = None if pull.matches is None else draft_test(pull.matches)
+        matches = None if pull.message_filter is None else draft_test(pull.message_filter.matches)
         hold = self._holds.hold(header.topic, header.queue_id, header.queue_offset, pull.tag_filter, deadline, resume, matches)
         return waiting
 
