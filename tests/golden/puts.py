@@ -18,6 +18,8 @@ from pymq.testing.builders import draft
 CONFIG = MessageStoreConfig(
     mapped_file_size_commit_log=1024, mapped_file_size_consume_queue=60, max_hash_slot_num=5, max_index_num=8
 )
+#: The same with extended queues, in whose files the units of extended_puts() roll over.
+EXTENDED_CONFIG = attrs.evolve(CONFIG, enable_consume_queue_ext=True, mapped_file_size_consume_queue_ext=1024)
 
 
 @attrs.frozen
@@ -60,3 +62,15 @@ def puts() -> Iterator[Put]:
     yield Put(draft("T", b"rolled back", keys="k2", sys_flag=TRANSACTION_ROLLBACK))
     yield Put(draft("T", b"x" * 300, keys="k1 k3", tags="TagA", flag=-1, reconsume_times=3))
     yield Put(draft("%RETRY%g", b"y" * 200, unique="0A010203109218B4AAC2000000000001", keys="polygenelubricants Größe"))
+
+
+def extended_puts() -> Iterator[Put]:
+    """Messages for extended queues: the property BITS, in hex, is the bit map that is kept of each."""
+    yield Put(draft("T", b"none"))
+    yield Put(draft("T", b"tag", tags="TagA"))
+    yield Put(draft("T", b"both", tags="TagB", more={"BITS": "8efcc8192c88223cc015f8b00064"}))
+    yield Put(draft("T", b"rolled back", more={"BITS": "ff"}, sys_flag=TRANSACTION_ROLLBACK))
+    yield Put(draft("T", b"large", more={"BITS": "5a" * 300}))
+    yield Put(draft("T", b"larger", more={"BITS": "a5" * 300}))
+    yield Put(draft("T", b"next file", more={"BITS": "c3" * 330}))
+    yield Put(draft("T", b"last", queue_id=1, more={"BITS": "00"}))

@@ -12,6 +12,7 @@ import org.apache.rocketmq.common.message.MessageConst;
 import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageExtBatch;
+import org.apache.rocketmq.store.ConsumeQueueExt;
 import org.apache.rocketmq.store.DefaultMessageStore;
 import org.apache.rocketmq.store.PutMessageResult;
 import org.apache.rocketmq.store.QueryMessageResult;
@@ -22,7 +23,8 @@ import org.apache.rocketmq.store.config.MessageStoreConfig;
  * Runs the real store of Apache RocketMQ for the interop tests.
  *
  * Arguments: write|read, root folder, port for slaves, commit log file bytes, queue file bytes, index slots, index entries,
- * normal|killed. "write" puts what stdin says, one message or batch a line, and prints each result. "read" opens the folder, lets
+ * normal|killed, and, for queues with extensions, the bytes of their files; the bit map kept of a message is then its property
+ * BITS, in hex. "write" puts what stdin says, one message or batch a line, and prints each result. "read" opens the folder, lets
  * recovery and dispatch run, prints everything that the store knows, and answers the keys that stdin asks for. Output is one JSON
  * object a line; every number in it is decimal, every byte string hex.
  */
@@ -39,7 +41,18 @@ public class StoreProgram {
         config.setMappedFileSizeConsumeQueue(Integer.parseInt(args[4]));
         config.setMaxHashSlotNum(Integer.parseInt(args[5]));
         config.setMaxIndexNum(Integer.parseInt(args[6]));
+        boolean extended = args.length > 8;
+        if (extended) {
+            config.setEnableConsumeQueueExt(true);
+            config.setMappedFileSizeConsumeQueueExt(Integer.parseInt(args[8]));
+        }
         DefaultMessageStore store = Adapter.open(config);
+        if (extended) {
+            store.getDispatcherList().addFirst(request -> {
+                String bits = request.getPropertiesMap() == null ? null : request.getPropertiesMap().get("BITS");
+                request.setBitMap(bits == null ? null : bytes(bits));
+            });
+        }
         boolean loaded = store.load();
         if (!loaded) {
             OUT.println("{\"kind\":\"refused\"}");
@@ -127,6 +140,12 @@ public class StoreProgram {
             long[] unit = Adapter.unit(store, topic, queueId, index);
             OUT.printf("{\"kind\":\"unit\",\"topic\":\"%s\",\"queueId\":%d,\"queueOffset\":%d,\"logOffset\":%d,\"size\":%d,\"tagsCode\":%d}%n",
                 topic, queueId, index, unit[0], unit[1], unit[2]);
+            ConsumeQueueExt.CqExtUnit ext = Adapter.ext(store, topic, queueId, unit[2]);
+            if (ext != null) {
+                OUT.printf("{\"kind\":\"ext\",\"topic\":\"%s\",\"queueId\":%d,\"queueOffset\":%d,\"tagsCode\":%d,\"storeTimestamp\":%d,"
+                        + "\"size\":%d,\"bitMap\":\"%s\"}%n",
+                    topic, queueId, index, ext.getTagsCode(), ext.getMsgStoreTime(), ext.getSize(), hex(ext.getFilterBitMap()));
+            }
             SelectMappedBufferResult result = store.selectOneMessageByOffset(unit[0], (int) unit[1]);
             if (result == null) {
                 OUT.printf("{\"kind\":\"missing\",\"logOffset\":%d}%n", unit[0]);

@@ -72,7 +72,8 @@ class JavaStore:
         return self._run("write", lines, leave)
 
     def read(self, keys: Iterable[tuple[str, str]] = (), *, leave: str = "normal") -> list[Fact]:
-        """Open, recover, and tell everything: facts of the kinds log, queue, unit, message, missing, and key for (topic, key)."""
+        """Open, recover, and tell everything: facts of the kinds log, queue, unit, message, missing, and key for (topic, key);
+        ext where units are extended."""
         return self._run("read", ["\t".join(pair) for pair in keys], leave)
 
     def _run(self, action: str, lines: Iterable[str], leave: str) -> list[Fact]:
@@ -86,6 +87,8 @@ class JavaStore:
         home = tempfile.mkdtemp(prefix="pymq-java-store-")
         java = [need_tool("java", "default-jre-headless"), "-Xmx256m", *JVM_FLAGS, f"-Duser.home={home}"]
         arguments = [action, self.root, str(_free_port()), *map(str, sizes), leave]
+        if config.enable_consume_queue_ext:
+            arguments.append(str(config.mapped_file_size_consume_queue_ext))
         argv = [*java, "-cp", class_path(self.version), "StoreProgram", *arguments]
         try:
             done = subprocess.run(

@@ -7,6 +7,7 @@ import org.apache.rocketmq.common.message.MessageConst;
 import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.store.ConsumeQueue;
+import org.apache.rocketmq.store.ConsumeQueueExt;
 import org.apache.rocketmq.store.DefaultMessageStore;
 import org.apache.rocketmq.store.MessageExtBrokerInner;
 import org.apache.rocketmq.store.PutMessageResult;
@@ -41,6 +42,10 @@ class Adapter {
 
     static long maxOffset(DefaultMessageStore store, String topic, int queueId) {
         return store.getMaxOffsetInQueue(topic, queueId);
+    }
+
+    static ConsumeQueueExt.CqExtUnit ext(DefaultMessageStore store, String topic, int queueId, long address) {
+        return store.findConsumeQueue(topic, queueId).getExt(address);
     }
 
     static long[] unit(DefaultMessageStore store, String topic, int queueId, long index) {

@@ -8,6 +8,8 @@ import org.apache.rocketmq.common.message.MessageConst;
 import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageExtBrokerInner;
+import org.apache.rocketmq.store.ConsumeQueue;
+import org.apache.rocketmq.store.ConsumeQueueExt;
 import org.apache.rocketmq.store.DefaultMessageStore;
 import org.apache.rocketmq.store.PutMessageResult;
 import org.apache.rocketmq.store.config.MessageStoreConfig;
@@ -41,6 +43,10 @@ class Adapter {
 
     static long maxOffset(DefaultMessageStore store, String topic, int queueId) {
         return store.findConsumeQueue(topic, queueId).getMaxOffsetInQueue();
+    }
+
+    static ConsumeQueueExt.CqExtUnit ext(DefaultMessageStore store, String topic, int queueId, long address) {
+        return ((ConsumeQueue) store.findConsumeQueue(topic, queueId)).getExt(address);
     }
 
     static long[] unit(DefaultMessageStore store, String topic, int queueId, long index) {
