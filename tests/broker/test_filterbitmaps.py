@@ -96,11 +96,11 @@ class FilterBitMapsTests(SynchronousTestCase):
         self.filters.unregister("G")
         self.assertNotEqual(self.maps.bit_map_of(draft("T", more={"a": "2"})), bytes(14))
         self.clock.advance(86_400)
-        self.filters.save()
+        self.filters.forget_dead()
         self.assertEqual(self.maps.bit_map_of(draft("T", more={"a": "2"})), bytes(14))
         self.filters.unregister("H")
         self.clock.advance(86_400)
-        self.filters.save()
+        self.filters.forget_dead()
         self.assertIsNone(self.maps.bit_map_of(draft("T", more={"a": "2"})))
 
 

@@ -1,5 +1,5 @@
-"""Makes tests/golden/java_store_*.py anew: `python -m tests.interop.java_store.golden VERSION` prints the module, and with the word
-`extended` behind it that of queues with extensions, tests/golden/java_ext_498.py.
+"""Makes tests/golden/java_store_*.py anew: `python -m tests.interop.java_store.golden VERSION` prints the module, and with
+the word `extended` behind it that of queues with extensions, tests/golden/java_ext_498.py.
 """
 
 from __future__ import annotations
