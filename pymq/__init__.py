@@ -2,7 +2,8 @@
 
 The map, in reading order; each package may import only those named before it (tests/test_tidy.py holds this):
 
-    errors, interfaces, layout, settings    what everything else speaks of: failures, seams, byte layouts, settings
+    errors, interfaces, layout, settings    what everything else speaks of: failures, seams, byte layouts, settings;
+        and periodic, statsitems            repeated work, counters over time
     wire          bytes <-> commands: frames, headers, bodies, codes. No Twisted, no input or output
     message       what a message is, and its stored form
     store         the commit log, and what is derived from it: queues, index, checkpoint, recovery

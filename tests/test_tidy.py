@@ -16,7 +16,7 @@ FILE_LINES_MAX = 400
 BODY_LINES_MAX = 50
 LINE_LENGTH_MAX = 130
 
-FOUNDATION = {"errors", "interfaces", "layout", "settings", "periodic"}
+FOUNDATION = {"errors", "interfaces", "layout", "settings", "periodic", "statsitems"}
 DOMAIN = FOUNDATION | {"wire", "message"}
 
 #: Which packages of pymq a package may import, beside itself (architecture 6.2). `broker` is the domain without its processors.
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "layout": set(),
     "settings": {"errors"},
     "periodic": {"errors", "interfaces"},
+    "statsitems": set(),
     "wire": {"errors", "layout"},
     "message": {"errors", "layout", "wire"},
     "store": DOMAIN - {"periodic"},
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "testing": {"*"},
 }
 #: From the store and the services nothing but these may be taken: a tap reads settings and starts foremen.
-NO_TWISTED = {"wire", "message", "store", "errors", "layout", "settings"}
+NO_TWISTED = {"wire", "message", "store", "errors", "layout", "settings", "statsitems"}
 #: Packages in which Twisted is only the vocabulary of Deferreds, failures and interfaces.
 DEFER_ONLY = {"broker", "namesrv", "broker.processors", "interfaces"}
 DEFER_MODULES = {"twisted.internet.defer", "twisted.internet.interfaces", "twisted.python.failure", "twisted.logger"}

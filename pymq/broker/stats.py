@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pymq.broker.statsitems import DAY, HOUR, MINUTE, STATS_ITEMS_MAX, StatsItem, StatsItemSet, Window
 from pymq.broker.storestats import StoreStats
 from pymq.errors import RequestError
 from pymq.interfaces import IClock
+from pymq.statsitems import DAY, HOUR, MINUTE, STATS_ITEMS_MAX, StatsItem, StatsItemSet, Window
 from pymq.wire.bodies.connections import BrokerStatsData, BrokerStatsItem
 from pymq.wire.codes import ResponseCode
 

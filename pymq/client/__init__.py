@@ -13,7 +13,14 @@ from pymq.client.allocate import (
     AllocateByMachineRoom,
 )
 from pymq.client.config import ClientConfig, ConsumeFromWhere, MessageModel
-from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, SendMessageContext, SendMessageHook
+from pymq.client.hooks import (
+    ConsumeMessageContext,
+    ConsumeMessageHook,
+    EndTransactionContext,
+    EndTransactionHook,
+    SendMessageContext,
+    SendMessageHook,
+)
 from pymq.client.messageselector import MessageSelector
 from pymq.client.producer import Producer
 from pymq.client.pullconsumer import PullConsumer
@@ -44,6 +51,8 @@ __all__ = [
     "ConsumeMessageContext",
     "ConsumeMessageHook",
     "ConsumeStatus",
+    "EndTransactionContext",
+    "EndTransactionHook",
     "LocalTransactionState",
     "Message",
     "MessageModel",

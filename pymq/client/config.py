@@ -107,6 +107,8 @@ class ConsumerConfig(ClientConfig):
     allocate_strategy: Any = attrs.field(default="AVG", metadata={"meaning": "the name of an IQueueAllocator, or one"})
     max_reconsume_times: int = setting(-1, "deliveries before the dead letter queue; -1 is 16, or without end in order", least=-1)
     offset_store_folder: str = setting("", "where a broadcast group keeps its offsets; empty is ~/.rocketmq_offsets")
+    enable_msg_trace: bool = setting(False, "whether it is told in the trace topic what becomes of messages")
+    customized_trace_topic: str = setting("", "the trace topic; empty is RMQ_SYS_TRACE_TOPIC")
 
 
 @attrs.frozen(kw_only=True)
@@ -130,8 +132,6 @@ class PushConfig(ConsumerConfig):
     suspend_current_queue_time_s: float = setting(1.0, "seconds that an ordered queue rests after SUSPEND", least=0.01, most=30)
     consume_timeout_s: float = setting(900.0, "seconds after which an unfinished message is sent back", least=1)
     await_termination_s: float = setting(3.0, "seconds that shutdown waits for unfinished listener calls", least=0)
-    enable_msg_trace: bool = setting(False, "whether it is told in the trace topic what becomes of messages")
-    customized_trace_topic: str = setting("", "the trace topic; empty is RMQ_SYS_TRACE_TOPIC")
 
 
 def make_config(cls: type[C], settings: Mapping[str, Any]) -> C:

@@ -62,6 +62,7 @@ class ConcurrentConsumption:
         offsets: OffsetStore,
         send_back: SendBack,
     ) -> None:
+        self._group = group
         self._retry_topic = retry_topic(group)
         self._namespace = Namespace(config.namespace)
         self._config = config
@@ -167,17 +168,19 @@ class ConcurrentConsumption:
         if call.held.dropped:
             self._log.debug("{queue} is not ours any more; its messages are consumed elsewhere too", queue=call.held.queue)
             return
-        done_count = min(call.context.ack_index + 1, len(messages)) if status.is_success else 0
-        if done_count == len(messages):
+        done_count = max(min(call.context.ack_index + 1, len(messages)), 0) if status.is_success else 0
+        failed = messages[done_count:]
+        elapsed_ms = self._instance.now_ms() - call.begun_ms
+        self._instance.stats.consumed(self._group, call.held.queue.topic, done_count, len(failed), elapsed_ms)
+        if not failed:
             self._done(call.held, messages)
             return
-        failed = messages[max(done_count, 0) :]
         if self._config.message_model is MessageModel.BROADCASTING:
             for message in failed:
                 self._log.warn("{msg_id} was not consumed, and broadcast messages do not come again", msg_id=message.msg_id)
             self._done(call.held, messages)
             return
-        self._done(call.held, messages[: max(done_count, 0)])
+        self._done(call.held, messages[:done_count])
         self._tasks.spawn(self._retry(call.held, failed, call.context.delay_level), "sending messages back")
 
     def _done(self, held: ProcessQueue, messages: Sequence[StoredMessage]) -> None:

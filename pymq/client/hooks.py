@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import attrs
 from twisted.logger import Logger
 
-from pymq.client.results import ConsumeStatus, SendResult
+from pymq.client.results import ConsumeStatus, LocalTransactionState, SendResult
 from pymq.message.message import Message, StoredMessage
 from pymq.wire.bodies.messagequeue import MessageQueue
 
@@ -43,6 +43,19 @@ class ConsumeMessageContext:
     properties: dict[str, Any] = attrs.field(factory=dict)
 
 
+@attrs.frozen
+class EndTransactionContext:
+    """The end of a transaction, about to be told to the broker at `address`: by its producer, or as the answer to a check."""
+
+    group: str
+    message: Message | StoredMessage
+    address: str
+    msg_id: str
+    transaction_id: str | None
+    state: LocalTransactionState
+    from_transaction_check: bool = False
+
+
 class SendMessageHook(Protocol):
     """Told of every try of a send (Java: SendMessageHook)."""
 
@@ -61,6 +74,13 @@ class ConsumeMessageHook(Protocol):
 
     def consume_message_after(self, context: ConsumeMessageContext) -> None:
         """It has given its verdict, or failed."""
+
+
+class EndTransactionHook(Protocol):
+    """Told of every end of a transaction (Java: EndTransactionHook)."""
+
+    def end_transaction(self, context: EndTransactionContext) -> None:
+        """The broker is about to be told."""
 
 
 def run_hooks(hooks: Sequence[Any], method: str, context: object) -> None:

@@ -20,6 +20,7 @@ from pymq.client.nameservers import NameServers
 from pymq.client.request import PendingReplies
 from pymq.client.results import ServiceState
 from pymq.client.routes import MASTER_ID, PublishInfo, RouteTable, limited_to
+from pymq.client.stats import SAMPLE_INTERVAL_S, ConsumerStatsManager
 from pymq.client.tasks import Shared, Tasks, all_of
 from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
 from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute
@@ -70,6 +71,7 @@ class MQClientInstance:
         self._source = source
         self.api = MQClientAPI(remoting, self._name_servers, config)
         self.replies = PendingReplies()
+        self.stats = ConsumerStatsManager(clock=clock)
         self._shared = Shared(self.tasks)
         self._templates: dict[str, tuple[str, int]] = {}
         self._rebalancing = False
@@ -85,6 +87,7 @@ class MQClientInstance:
             self._job("offsets", PERSIST_INITIAL_S, config.persist_consumer_offset_interval_s, self.persist_all_offsets),
             Periodic(clock, config.rebalance_interval_s, self.rebalance_soon, name="rebalance of the client"),
             Periodic(clock, SWEEP_INTERVAL_S, self._remoting.sweep_idle, name="idle connections of the client"),
+            Periodic(clock, SAMPLE_INTERVAL_S, self.stats.sample, name="statistics of the client"),
         ]
         if self._source is not None:
             jobs.append(self._job("name servers", SOURCE_INITIAL_S, config.namesrv_source_interval_s, self._ask_source))

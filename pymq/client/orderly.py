@@ -54,6 +54,7 @@ class OrderlyConsumption:
         lock_all: Callable[[], Awaitable[None]],
         lock_one: Callable[[ProcessQueue], Awaitable[bool]],
     ) -> None:
+        self._group = group
         self._retry_topic = retry_topic(group)
         self._namespace = Namespace(config.namespace)
         self._config = config
@@ -140,6 +141,7 @@ class OrderlyConsumption:
         await self._places.acquire()
         held.in_listener = True
         self._open.add(held)
+        begun_ms = self._instance.now_ms()
         try:
             outcome = self._call(messages, context)
             status = outcome if isinstance(outcome, ConsumeStatus) else await outcome
@@ -147,6 +149,9 @@ class OrderlyConsumption:
             held.in_listener = False
             self._open.discard(held)
             self._places.release()
+        done_count = len(messages) if status.is_success else 0
+        elapsed_ms = self._instance.now_ms() - begun_ms
+        self._instance.stats.consumed(self._group, held.queue.topic, done_count, len(messages) - done_count, elapsed_ms)
         pause_s = 0.0
         if status.is_success or not await self._must_come_again(messages):
             offset = held.commit()

@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from pymq.client.allocate import allocator_of
 from pymq.client.config import ConsumerConfig, MessageModel
+from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, run_hooks
 from pymq.client.instance import MQClientInstance
 from pymq.client.localfile import LocalDocuments, offsets_folder
 from pymq.client.member import Member
 from pymq.client.messageselector import MessageSelector, subscription_of
 from pymq.client.offsets import LocalFileOffsetStore, OffsetStore, RemoteBrokerOffsetStore
 from pymq.client.pulling import PullClient
-from pymq.client.results import PullResult
+from pymq.client.results import ConsumeStatus, PullResult
+from pymq.client.trace import TraceDispatcher, consume_hook
 from pymq.errors import ClientError, RequestError
 from pymq.interfaces import IDocuments
 from pymq.message.message import StoredMessage
@@ -47,11 +49,17 @@ class PullConsumer(Member[ConsumerConfig]):
     kind = "pull consumer"
     config_class = ConsumerConfig
 
-    def __init__(self, group: str, *, documents: IDocuments | None = None, **settings: Any) -> None:
-        """`documents` replaces the folder in which a broadcast group keeps its offsets. Raises ConfigError, ClientError."""
+    def __init__(
+        self, group: str, *, hooks: Sequence[ConsumeMessageHook] = (), documents: IDocuments | None = None, **settings: Any
+    ) -> None:
+        """`hooks` are told of every pull that found messages, which count as consumed then; `documents` replaces the folder in
+        which a broadcast group keeps its offsets. Raises ConfigError, ClientError.
+        """
         super().__init__(group, **settings)
         self._has_own_instance = self.config.message_model is MessageModel.CLUSTERING
+        self._hooks = list(hooks)
         self._documents = documents
+        self._trace: TraceDispatcher | None = None
         self._allocator = allocator_of(self.config.allocate_strategy)
         self._subscriptions: dict[str, SubscriptionData] = {}
         self._used: set[MessageQueue] = set()
@@ -66,6 +74,10 @@ class PullConsumer(Member[ConsumerConfig]):
     def _join(self, instance: MQClientInstance) -> None:
         self._offsets = self._make_offsets(instance)
         self._client = PullClient(self.group, instance)
+        if self.config.enable_msg_trace:
+            assert self._ids is not None, "made together with the instance"
+            self._trace, hook = consume_hook(self.group, self.config.customized_trace_topic, instance, self.tasks, self._ids.next)
+            self._hooks.append(hook)
         instance.add_consumer(self)
 
     def _make_offsets(self, instance: MQClientInstance) -> OffsetStore:
@@ -79,6 +91,8 @@ class PullConsumer(Member[ConsumerConfig]):
         await instance.heartbeat_all()
 
     async def _stopping(self, instance: MQClientInstance) -> None:
+        if self._trace is not None:
+            await self._trace.close()
         await self.persist_offsets()
         await instance.unregister(None, self.group)
 
@@ -144,7 +158,16 @@ class PullConsumer(Member[ConsumerConfig]):
         result = await client.pull(queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s)
         for message in result.messages:
             message.topic = self.namespace.unwrap(message.topic)
+        if self._hooks and result.messages:
+            self._tell_hooks(queue, result.messages)
         return result
+
+    def _tell_hooks(self, queue: MessageQueue, messages: Sequence[StoredMessage]) -> None:
+        """What was pulled counts as consumed, as in Java: nobody here knows what becomes of it."""
+        context = ConsumeMessageContext(self.group, messages, self.namespace.unwrap_queue(queue))
+        run_hooks(self._hooks, "consume_message_before", context)
+        context.status = ConsumeStatus.CONSUME_SUCCESS
+        run_hooks(self._hooks, "consume_message_after", context)
 
     # Offsets
 

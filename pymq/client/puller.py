@@ -61,6 +61,7 @@ class Puller:
         first_offset: Callable[[MessageQueue], Any],
         illegal_offset: Callable[[ProcessQueue], None],
     ) -> None:
+        self._group = group
         self._instance = instance
         self._config = config
         self._tasks = tasks
@@ -103,6 +104,7 @@ class Puller:
             if subscription is None:
                 await self._tasks.sleep(ERROR_PAUSE_S)
                 continue
+            begun_ms = held.last_pull_ms
             try:
                 result = await self._pull(held, offset, subscription)
             except (*EXPECTED_ERRORS, DecodeError, RequestError) as error:
@@ -114,6 +116,9 @@ class Puller:
                 await self._start_over(held, offset, result)
                 return
             offset = result.next_offset
+            if result.status is PullStatus.FOUND:
+                elapsed_ms = self._instance.now_ms() - begun_ms
+                self._instance.stats.pulled(self._group, held.queue.topic, len(result.messages), elapsed_ms)
             self._hand_over(held, result)
             if self._config.pull_interval_s > 0:
                 await self._tasks.sleep(self._config.pull_interval_s)

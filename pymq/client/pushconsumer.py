@@ -27,7 +27,7 @@ from pymq.client.results import ConsumeContext, ServiceState
 from pymq.client.running import direct_result, running_info
 from pymq.client.send import Sender
 from pymq.client.sendback import SendBack
-from pymq.client.trace import ConsumeTraceHook, TraceDispatcher, make_dispatcher
+from pymq.client.trace import ConsumeTraceHook, TraceDispatcher, consume_hook
 from pymq.errors import ClientError
 from pymq.interfaces import IDocuments
 from pymq.message.message import StoredMessage
@@ -159,9 +159,8 @@ class PushConsumer(Member[PushConfig]):
         if not self.config.enable_msg_trace:
             return []
         assert self._ids is not None, "made together with the instance"
-        topic, next_id = self.config.customized_trace_topic, self._ids.next
-        self._trace = make_dispatcher(self.group, "CONSUME", topic, instance, self.tasks, next_id)
-        return [ConsumeTraceHook(self._trace, self.clock, next_id)]
+        self._trace, hook = consume_hook(self.group, self.config.customized_trace_topic, instance, self.tasks, self._ids.next)
+        return [hook]
 
     def _make_offsets(self, instance: MQClientInstance) -> OffsetStore:
         if self.config.message_model is MessageModel.CLUSTERING:
@@ -224,6 +223,7 @@ class PushConsumer(Member[PushConfig]):
             await self._trace.close()
         await self.persist_offsets()
         await self._rebalancer.close()
+        instance.stats.forget(self.group)
         await instance.unregister(None, self.group)
 
     # While it runs
@@ -321,6 +321,7 @@ class PushConsumer(Member[PushConfig]):
             self._subscriptions.values(),
             self._rebalancer.queues.values(),
             self._offsets,
+            lambda topic: self.instance.stats.status_of(self.group, topic),
         )
 
     async def consume_directly(self, message: StoredMessage) -> ConsumeMessageDirectlyResult:

@@ -108,6 +108,14 @@ class QueryResult:
     index_last_update_ms: int
 
 
+class LocalTransactionState(Enum):
+    """What became of a local transaction. UNKNOW, as Java spells it, makes the broker ask later."""
+
+    COMMIT_MESSAGE = "COMMIT_MESSAGE"
+    ROLLBACK_MESSAGE = "ROLLBACK_MESSAGE"
+    UNKNOW = "UNKNOW"
+
+
 class ConsumeStatus(str, Enum):
     """What a listener says of the messages it was given: the first pair when concurrent, the second in order."""
 

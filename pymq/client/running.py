@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pymq.client.config import PushConfig
 from pymq.client.listening import ListenerCall
@@ -15,7 +15,7 @@ from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext
 from pymq.interfaces import IClock
 from pymq.message.message import StoredMessage
-from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, ProcessQueueInfo
+from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, ConsumeStatus, ProcessQueueInfo
 from pymq.wire.bodies.heartbeat import SubscriptionData
 
 #: The name that tools show for PROTOCOL_VERSION.
@@ -51,8 +51,10 @@ def running_info(
     subscriptions: Iterable[SubscriptionData],
     queues: Iterable[ProcessQueue],
     offsets: OffsetStore,
+    status_of: Callable[[str], ConsumeStatus],
 ) -> ConsumerRunningInfo:
-    """The answer to GET_CONSUMER_RUNNING_INFO."""
+    """The answer to GET_CONSUMER_RUNNING_INFO; `status_of` gives the lately consumed of a topic."""
+    subscribed = tuple(subscriptions)
     return ConsumerRunningInfo(
         properties={
             "PROP_NAMESERVER_ADDR": ";".join(name_servers),
@@ -62,8 +64,9 @@ def running_info(
             "PROP_CLIENT_VERSION": VERSION_NAME,
             "PROP_CONSUMER_START_TIMESTAMP": str(started_ms),
         },
-        subscription_set=tuple(subscriptions),
+        subscription_set=subscribed,
         mq_table={held.queue: queue_info(held, offsets.read(held.queue)) for held in queues},  # type: ignore[misc]
+        status_table={subscription.topic: status_of(subscription.topic) for subscription in subscribed},
     )
 
 

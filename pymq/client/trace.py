@@ -3,7 +3,7 @@
 
 A record is a line of fields parted by 0x01 and ended by 0x02. Records are gathered and sent, many in one message, to the trace
 topic; the message's keys are the ids and keys of the messages that it tells of: thus `mqadmin queryMsgTraceById` finds it.
-Java: TraceDataEncoder, AsyncTraceDispatcher, SendMessageTraceHookImpl, ConsumeMessageTraceHookImpl.
+Java: TraceDataEncoder, AsyncTraceDispatcher, SendMessageTraceHookImpl, ConsumeMessageTraceHookImpl, EndTransactionTraceHookImpl.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pymq.client.config import ProducerConfig
-from pymq.client.hooks import ConsumeMessageContext, SendMessageContext
+from pymq.client.hooks import ConsumeMessageContext, EndTransactionContext, SendMessageContext
 from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.results import SendStatus
 from pymq.client.send import Sender
@@ -27,6 +27,8 @@ from pymq.message.topics import TRACE_TOPIC
 
 FIELD_END = "\x01"
 RECORD_END = "\x02"
+#: Where a message that does not say its region is from.
+DEFAULT_REGION = "DefaultRegion"
 GROUP_PREFIX = "_INNER_TRACE_PRODUCER"
 
 #: A record waits for others for so long.
@@ -41,7 +43,7 @@ KEYS_BYTES_MAX = 24_000
 MESSAGES_IN_FLIGHT_MAX = 32
 
 # The kinds of messages and of outcomes, as Java numbers them.
-_NORMAL, _HALF, _DELAYED = 0, 1, 3
+_NORMAL, _HALF, _END, _DELAYED = 0, 1, 2, 3
 _CONSUMED, _RAISED, _FAILED = 0, 2, 4
 _START_DELIVER_TIME = "__STARTDELIVERTIME"
 _BEGIN, _REQUEST = "trace begin", "trace request"
@@ -186,6 +188,34 @@ class SendTraceHook:
             self._dispatcher.append(record, ids[index], message.keys)
 
 
+class EndTransactionTraceHook:
+    """Tells of every end of a transaction."""
+
+    def __init__(self, dispatcher: TraceDispatcher, clock: Any) -> None:
+        self._dispatcher = dispatcher
+        self._clock = clock
+
+    def end_transaction(self, context: EndTransactionContext) -> None:
+        """One record, of what the broker is told."""
+        message = context.message
+        record = encode_record(
+            "EndTransaction",
+            int(self._clock.seconds() * 1000),
+            message.properties.get(names.MSG_REGION, DEFAULT_REGION),
+            without_namespace(context.group),
+            message.topic,
+            context.msg_id,
+            message.tags,
+            message.properties.get(names.KEYS),
+            context.address,
+            _END,
+            context.transaction_id,
+            context.state.value,
+            context.from_transaction_check,
+        )
+        self._dispatcher.append(record, context.msg_id, message.keys)
+
+
 def _kind_of(message: Message) -> int:
     if message.properties.get(names.TRAN_MSG, "").lower() == "true":
         return _HALF
@@ -229,6 +259,14 @@ class ConsumeTraceHook:
 
 def _traced(context: ConsumeMessageContext) -> list[StoredMessage]:
     return [message for message in context.messages if message.properties.get(names.TRACE_ON) != "false"]
+
+
+def consume_hook(
+    group: str, topic: str, instance: MQClientInstance, tasks: Tasks, next_id: Callable[[], str]
+) -> tuple[TraceDispatcher, ConsumeTraceHook]:
+    """A consumer's dispatcher, to be closed with it, and its hook."""
+    dispatcher = make_dispatcher(group, "CONSUME", topic, instance, tasks, next_id)
+    return dispatcher, ConsumeTraceHook(dispatcher, instance.clock, next_id)
 
 
 def make_dispatcher(

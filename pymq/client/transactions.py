@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
 from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
 from pymq.client.config import ProducerConfig
-from pymq.client.hooks import SendMessageHook
-from pymq.client.instance import EXPECTED_ERRORS
+from pymq.client.hooks import EndTransactionContext, EndTransactionHook, SendMessageHook, run_hooks
+from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.producer import Producer
-from pymq.client.results import SendResult, SendStatus
+from pymq.client.results import LocalTransactionState, SendResult, SendStatus
+from pymq.client.trace import EndTransactionTraceHook
 from pymq.errors import InvalidMessage
 from pymq.interfaces import IChannel
 from pymq.message import flags
@@ -28,14 +28,6 @@ from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.transactions import CheckTransactionStateRequestHeader, EndTransactionRequestHeader
 
 _REMARK_CHARS_MAX = 2000
-
-
-class LocalTransactionState(Enum):
-    """What became of the local transaction. UNKNOW, as Java spells it, makes the broker ask later."""
-
-    COMMIT_MESSAGE = "COMMIT_MESSAGE"
-    ROLLBACK_MESSAGE = "ROLLBACK_MESSAGE"
-    UNKNOW = "UNKNOW"
 
 
 _ON_THE_WIRE = {
@@ -82,17 +74,30 @@ class TransactionProducer(Producer):
     config_class = TransactionConfig
 
     def __init__(
-        self, group: str, *, execute: Execute, check: Check, hooks: Sequence[SendMessageHook] = (), **settings: Any
+        self,
+        group: str,
+        *,
+        execute: Execute,
+        check: Check,
+        hooks: Sequence[SendMessageHook] = (),
+        end_hooks: Sequence[EndTransactionHook] = (),
+        **settings: Any,
     ) -> None:
-        """Raises ConfigError, ClientError."""
+        """`end_hooks` are told of every end of a transaction. Raises ConfigError, ClientError."""
         super().__init__(group, hooks=hooks, **settings)
         config = self.config
         assert isinstance(config, TransactionConfig), "made of its class"
         self._execute = execute
         self._check = check
+        self._end_hooks = list(end_hooks)
         self._checks = DeferredSemaphore(config.check_concurrency)
         self._checks_held_max = config.check_request_hold_max
         self._checks_held = 0
+
+    def _join(self, instance: MQClientInstance) -> None:
+        super()._join(instance)
+        if self._trace is not None:
+            self._end_hooks.append(EndTransactionTraceHook(self._trace, self.clock))
 
     # Sending
 
@@ -119,12 +124,12 @@ class TransactionProducer(Producer):
         state, remark = LocalTransactionState.ROLLBACK_MESSAGE, None
         if result.status is SendStatus.SEND_OK:
             state, remark = await self._asked_user(lambda: self._execute(half, argument), f"the transaction of {result.msg_id}")
-        await self._end(result, state, remark)
+        await self._end(half, result, state, remark)
         fields = {field.name: getattr(result, field.name) for field in attrs.fields(SendResult)}
         fields["transaction_id"] = result.transaction_id or result.msg_id
         return TransactionSendResult(**fields, local_state=state)
 
-    async def _end(self, result: SendResult, state: LocalTransactionState, remark: str | None) -> None:
+    async def _end(self, half: Message, result: SendResult, state: LocalTransactionState, remark: str | None) -> None:
         """Tell the broker, one-way. When that fails it will ask."""
         queue = self.namespace.wrap_queue(result.queue)
         header = EndTransactionRequestHeader(
@@ -140,6 +145,8 @@ class TransactionProducer(Producer):
         api = self.instance.api
         try:
             address = await self.instance.broker_address(queue.topic, queue.broker_name)
+            context = EndTransactionContext(self.group, half, address, result.msg_id, result.msg_id, state)
+            run_hooks(self._end_hooks, "end_transaction", context)
             await api.remoting.oneway(api.broker_channel(address), _end_request(header, remark))
         except EXPECTED_ERRORS as error:
             self._log.warn("the end of {id} could not be told; the broker will ask: {error}", id=result.msg_id, error=error)
@@ -160,6 +167,10 @@ class TransactionProducer(Producer):
             topic, message.topic = message.topic, self.namespace.unwrap(message.topic)
             try:
                 state, remark = await self._asked_user(lambda: self._check(message), f"the check of {message.msg_id}")
+                context = EndTransactionContext(
+                    self.group, message, "{}:{}".format(*channel.peer), message.msg_id, header.transaction_id, state, True
+                )
+                run_hooks(self._end_hooks, "end_transaction", context)
                 channel.send(_end_request(self._answer(header, topic, message.msg_id, state), remark))
             finally:
                 self._checks.release()

@@ -79,6 +79,7 @@ class ClientProcessorTests(ClientCase):
         info = javajson.decode(answer.body)
         self.assertEqual((info["mqTable"][KEY]["commitOffset"], info["properties"]["PROP_CONSUMEORDERLY"]), (1, "false"))
         self.assertEqual({one["topic"] for one in info["subscriptionSet"]}, {TOPIC, "%RETRY%cg"})
+        self.assertEqual(set(info["statusTable"]), {TOPIC, "%RETRY%cg"})
         self.assertNotIn("jstack", info)
         answer = self.ask(Code.GET_CONSUMER_RUNNING_INFO, consumerGroup="cg", clientId="c", jstackEnable="true")
         self.assertIn("MainThread", javajson.decode(answer.body)["jstack"])

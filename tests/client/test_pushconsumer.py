@@ -48,6 +48,30 @@ class PushConsumerTests(ClientCase):
         self.put(b"3", queue_id=3)
         self.assertEqual(self.bodies, [b"1", b"2", b"3"])
 
+    def test_what_operators_are_told_of_the_last_minute(self) -> None:
+        """By topic: messages a second pulled, consumed and failed, whether consumed at once or in order; then nothing more."""
+        for orderly in (False, True):
+            good = ConsumeStatus.SUCCESS if orderly else ConsumeStatus.CONSUME_SUCCESS
+            verdicts = [ConsumeStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT if orderly else ConsumeStatus.RECONSUME_LATER]
+
+            def listener(*_: Any, verdicts: Any = verdicts, good: Any = good) -> Any:
+                return verdicts.pop() if verdicts else good
+
+            where = "CONSUME_FROM_LAST_OFFSET"
+            consumer = self.push_consumer(listener, f"stats{orderly:d}", orderly=orderly, consume_from_where=where)
+            self.tick(10, 2)
+            self.put(b"1", b"2", b"3", b"4")
+            self.tick(1, 10)
+            status = consumer.running_info().status_table[TOPIC]
+            self.assertEqual(status.consume_failed_msgs, 0, "the hour has no sample yet")
+            self.assertGreater(status.pull_tps, 0)
+            self.assertEqual(round(status.consume_failed_tps / status.consume_ok_tps, 3), 0.25 if orderly else 0.333)
+            self.tick(10, 60)
+            self.assertEqual(consumer.running_info().status_table[TOPIC].consume_failed_msgs, 1)
+            stats = consumer.instance.stats
+            self.result(consumer.shutdown())
+            self.assertEqual(stats.status_of(consumer.group, TOPIC), type(status)())
+
     def test_from_the_last_message_on(self) -> None:
         """Only what comes."""
         self.put(b"1")

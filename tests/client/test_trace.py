@@ -8,9 +8,17 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.client import trace
-from pymq.client.hooks import ConsumeMessageContext, SendMessageContext
-from pymq.client.results import ConsumeStatus, SendResult, SendStatus
-from pymq.client.trace import ConsumeTraceHook, SendTraceHook, TraceDispatcher, encode_record, make_dispatcher
+from pymq.client.hooks import ConsumeMessageContext, EndTransactionContext, SendMessageContext
+from pymq.client.results import ConsumeStatus, LocalTransactionState, SendResult, SendStatus
+from pymq.client.trace import (
+    ConsumeTraceHook,
+    EndTransactionTraceHook,
+    SendTraceHook,
+    TraceDispatcher,
+    encode_record,
+    make_dispatcher,
+)
+from pymq.client.transactions import TransactionProducer
 from pymq.message.message import Message
 from pymq.wire.codes import RequestCode as Code
 from tests.client.cases import TOPIC, ClientCase, queue, stored
@@ -130,6 +138,21 @@ class RecordTests(SynchronousTestCase):
             self.assertEqual((fields[4], fields[6]), expected)
         self.assertEqual(len(self.consumed(None)), 2)
 
+    def test_the_end_of_a_transaction(self) -> None:
+        """Thirteen fields, as the producer tells it or as a check asks for it."""
+        hook = EndTransactionTraceHook(self.kept, Ticking())
+        message = Message(TOPIC, b"1", tags="T", keys="k1 k2")
+        commit, rollback = LocalTransactionState.COMMIT_MESSAGE, LocalTransactionState.ROLLBACK_MESSAGE
+        hook.end_transaction(EndTransactionContext("shop%pg", message, "10.0.0.2:10911", "ID1", "ID1", commit))
+        checked = stored(0, properties={"MSG_REGION": "R"})
+        hook.end_transaction(EndTransactionContext("pg", checked, "a:1", "ID2", None, rollback, from_transaction_check=True))
+        self.assertEqual(self.kept.records, [
+            (["EndTransaction", str(NOW_MS), "DefaultRegion", "pg", TOPIC, "ID1", "T", "k1 k2", "10.0.0.2:10911", "2", "ID1",
+              "COMMIT_MESSAGE", "false"], "ID1", ("k1", "k2")),
+            (["EndTransaction", str(NOW_MS + 500), "R", "pg", TOPIC, "ID2", "null", "null", "a:1", "2", "null",
+              "ROLLBACK_MESSAGE", "true"], "ID2", ()),
+        ])  # fmt: skip
+
     def test_separators_in_values(self) -> None:
         """Cannot shift the fields."""
         self.assertEqual(encode_record("a\x01b\x02", None, True, 7), "a b \x01null\x01true\x017\x02")
@@ -239,6 +262,31 @@ class MemberTests(ClientCase):
         self.assertEqual([message.keys for message in messages], [(result.msg_id, "k1")] * 2)
         kinds = [record.split("\x01")[0] for message in messages for record in message.body.decode().split("\x02")[:-1]]
         self.assertEqual(sorted(kinds), ["Pub", "SubAfter", "SubBefore"])
+
+    def kinds(self) -> list[str]:
+        """The kinds of all records."""
+        texts = [message.body.decode() for message in self.cluster.broker.stored(TRACES)]
+        return sorted(record.split("\x01")[0] for text in texts for record in text.split("\x02")[:-1])
+
+    def test_a_transaction_is_followed(self) -> None:
+        """Its half message and its end."""
+        self.cluster.create_topic(TRACES)
+        commit = LocalTransactionState.COMMIT_MESSAGE
+        producer = self.make(TransactionProducer, "pg", execute=lambda *_: commit, check=lambda _: commit, enable_msg_trace=True)
+        self.result(producer.start())
+        self.result(producer.send_in_transaction(Message(TOPIC, b"hello")))
+        self.result(producer.shutdown())
+        self.assertEqual(self.kinds(), ["EndTransaction", "Pub"])
+
+    def test_what_is_pulled_is_followed(self) -> None:
+        """As consumed well; a pull that finds nothing tells nothing."""
+        self.cluster.create_topic(TRACES)
+        self.cluster.broker.put(TOPIC, 0, b"1")
+        consumer = self.pull_consumer(enable_msg_trace=True)
+        self.result(consumer.pull(queue(), "*", 0))
+        self.result(consumer.pull(queue(), "*", 1))
+        self.result(consumer.shutdown())
+        self.assertEqual(self.kinds(), ["SubAfter", "SubBefore"])
 
     def test_without_it_nothing_is_told(self) -> None:
         """That is the default."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from pymq.client.hooks import EndTransactionContext
 from pymq.client.results import SendStatus
 from pymq.client.transactions import LocalTransactionState, TransactionProducer, TransactionSendResult
 from pymq.errors import BrokerRefused, ConfigError, InvalidMessage, NotStarted, RequestError
@@ -82,6 +83,29 @@ class SendTests(Case):
         self.assertEqual(header.tran_state_table_offset, result.queue_offset)
         self.assertEqual(header.commit_log_offset, decode_offset_message_id(result.offset_msg_id)[2])
         self.assertEqual((header.msg_id, header.topic, remark), (half.unique_id, TOPIC, None))
+
+    def test_hooks(self) -> None:
+        """Are told of the end that the producer tells, and of the answer to a check; one that fails hinders nothing."""
+        told: list[Any] = []
+
+        class Hook:
+            """Keeps contexts, and fails."""
+
+            def end_transaction(self, context: EndTransactionContext) -> None:
+                """Kept."""
+                told.append((context.address, context.message.body, context.state, context.from_transaction_check))
+                raise ValueError("no good")
+
+        producer = self.started(end_hooks=[Hook()])
+        self.result(self.send(producer))
+        (half,) = self.cluster.broker.stored(TOPIC)
+        self.outcome = ROLLBACK
+        channel = FakeChannel()
+        header = CheckTransactionStateRequestHeader(tran_state_table_offset=0, commit_log_offset=0)
+        producer.check_transaction(channel, header, half)
+        peer = "{}:{}".format(*channel.peer)
+        self.assertEqual(told, [("10.0.0.2:10911", b"body", COMMIT, False), (peer, b"body", ROLLBACK, True)])
+        self.assertEqual((len(self.ends()), len(channel.sent), len(self.flushLoggedErrors(ValueError))), (1, 1, 2))
 
     def test_the_message_stays_as_it_is(self) -> None:
         """It can be sent again."""

@@ -1,4 +1,4 @@
-# Tests: tests/broker/test_statsitems.py
+# Tests: tests/test_statsitems.py
 """Counters by key with their course over the last minute, hour and day (Java: StatsItem, StatsItemSet)."""
 
 from __future__ import annotations

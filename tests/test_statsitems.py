@@ -1,11 +1,11 @@
-"""Tests of pymq.broker.statsitems."""
+"""Tests of pymq.statsitems."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.broker import statsitems as module
-from pymq.broker.statsitems import DAY, HOUR, MINUTE, StatsItem, StatsItemSet, StatsSnapshot
+from pymq import statsitems as module
+from pymq.statsitems import DAY, HOUR, MINUTE, StatsItem, StatsItemSet, StatsSnapshot
 from tests.broker.fixtures import NOW_MS
 
 
