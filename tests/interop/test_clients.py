@@ -122,19 +122,35 @@ def test_tags(pymq, family):
     assert {event["tags"] for event in got} == {"red", "green"} and len(got) == 200
 
 
-@pytest.mark.parametrize("family", JAVA)
-def test_java_asks(pymq, family):
-    """Java makes a topic, finds messages by id and by key, and reads the ends of the queues."""
+@pytest.mark.parametrize("family", [*JAVA, "python"])
+def test_questions(pymq, family):
+    """Each client makes a topic, finds messages by both their ids and by key, and reads the ends of the queues."""
     topic = named("asks", family)
     base = {"namesrv": pymq.namesrv, "topic": topic}
     programs.run(family, "createTopic", **base, queues=2)
     first = programs.send(family, pymq, topic, 10, key_prefix="K").of("sent")[0]
-    viewed = programs.run(family, "view", **base, id=first["offsetMsgId"]).of("message")[0]
-    assert viewed["body_prefix"] == "P:00000000:" and viewed["keys"] == "K0" and viewed["size"] == 1024
+    for message_id in (first["offsetMsgId"], first["msgId"]):
+        (viewed,) = programs.run(family, "view", **base, id=message_id).of("message")
+        assert viewed["body_prefix"] == "P:00000000:" and viewed["keys"] == "K0" and viewed["size"] == 1024
     assert [event["body_prefix"] for event in programs.run(family, "query", **base, key="K7").of("message")] == ["P:00000007:"]
     queues = programs.run(family, "minmax", **base).of("queue")
     assert [queue["min"] for queue in queues] == [0, 0] and sum(queue["max"] for queue in queues) == 10
     assert [queue["search"] for queue in queues] == [0, 0]
+
+
+@pytest.mark.parametrize("family", [*JAVA, "python"])
+def test_offsets_by_time(pymq, family):
+    """The offset of a time is that of the message stored then."""
+    topic = pymq.create_topic(named("times", family), 1)
+    for prefix in ("early", "late"):
+        programs.send("python", pymq, topic, 5, prefix=prefix, size=100, quiet=True)
+    stored = {
+        event["queueOffset"]: event["stored"] for event in programs.receive("python", pymq, topic, 10, size=100).of("received")
+    }
+    assert stored[5] > stored[4] + 1
+    for time, offset in ((stored[5], 5), (stored[0] - 60_000, 0), (stored[9] + 60_000, 10)):
+        (queue,) = programs.run(family, "minmax", namesrv=pymq.namesrv, topic=topic, time=time).of("queue")
+        assert queue["search"] == offset, (time, stored)
 
 
 @pytest.mark.parametrize("family", ["go"])

@@ -96,6 +96,31 @@ def test_broadcast(pymq, family):
             member.stop()
 
 
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("java-4.9.8", "java-4.9.8"),
+        ("java-5.5.0", "java-5.5.0"),
+        ("python", "python"),
+        ("java-4.9.8", "python"),
+        ("java-5.5.0", "python"),
+        ("python", "java-4.9.8"),
+        ("python", "java-5.5.0"),
+    ],
+)
+def test_broadcast_goes_on_where_it_stopped(pymq, first, second, tmp_path):
+    """The offsets are in a file of the client's machine, of one form: a client of the same id in another language goes on."""
+    topic = pymq.create_topic(f"local-{first}-{second}".replace(".", "_"))
+    same = {"broadcast": True, "offsets": tmp_path, "client_ip": "127.0.0.1", "instance": "one"}
+    for family, prefix in ((first, "A"), (second, "B")):
+        programs.send("python", pymq, topic, COUNT, prefix=prefix, quiet=True)
+        got = programs.receive(family, pymq, topic, COUNT, **same).of("received")
+        checks.none_lost(got, COUNT, prefix)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("offsets.json")] == [
+        f"127.0.0.1@one/CG-{topic}/offsets.json"
+    ]
+
+
 @pytest.mark.parametrize("family", ["java-4.9.8", "java-5.5.0", "node", "go", "python"])
 def test_goes_on_where_it_stopped(pymq, family):
     """A consumer that stopped cleanly gets, when it comes back, only what it has not had."""

@@ -8,13 +8,18 @@ from . import programs, toolchain, wire
 from .pymq_server import PyMQServer
 
 COUNT = 10
+TRACES = "RMQ_SYS_TRACE_TOPIC"
 
 
 @pytest.fixture(scope="module")
 def pymq():
     """A broker that makes the trace topic at its start and makes no others by itself."""
-    with PyMQServer(traceTopicEnable="true", autoCreateTopicEnable="false") as server:
+    settings = {"transactionCheckInterval": 1000, "traceTopicEnable": "true", "autoCreateTopicEnable": "false"}
+    with PyMQServer(**settings) as server:
         yield server
+
+
+JAVA = ("java-4.9.8", "java-5.5.0")
 
 
 def rows_of(said, kind):
@@ -41,3 +46,52 @@ def test_traces_are_read(pymq, family, version):
     (published,), (consumed,) = rows_of(said, "Pub"), rows_of(said, "Sub")
     assert published[1:3] == [f"{group}-sends", "127.0.0.1"] and published[-1] == "success", said
     assert consumed[1:3] == [group, "127.0.0.1"] and consumed[-1] == "success", said
+
+
+def told(server, reader, msg_id, *kinds):
+    """What the trace topic tells of a message once it has all these kinds of records, decoded by a Java client."""
+
+    def found():
+        asked = {"namesrv": server.namesrv, "topic": TRACES, "group": "trace-readers", "id": msg_id}
+        with programs.Program(reader, "traces", **asked) as program:
+            program.child.wait(60)
+            traces = program.of("trace")
+        return traces if sorted(kinds) == sorted(trace["type"] for trace in traces) else None
+
+    return wire.wait_until(found, 60, f"{kinds} of {msg_id}")
+
+
+@pytest.mark.parametrize("reader", JAVA)
+@pytest.mark.parametrize("family", [*JAVA, "python"])
+def test_ends_of_transactions(pymq, family, reader):
+    """Java reads what became of a transaction, and whether a broker had to ask for it."""
+    topic = pymq.create_topic(f"ended-{family}-{reader}".replace(".", "_"))
+    flags = {"namesrv": pymq.namesrv, "topic": topic, "group": f"G-{topic}", "size": 100, "trace": True, "immunity_s": 1}
+    with programs.Program(
+        family, "transaction", outcome="unknown,rollback", check="commit", count=2, linger=True, **flags
+    ) as sender:
+        asked_for, rolled_back = sender.wait_event("sent", 2)
+        sender.wait_event("checked", 1, 90)
+        sender.stop()
+    ends = [trace for trace in told(pymq, reader, asked_for["msgId"], "Pub", *["EndTransaction"] * 2) if trace["state"]]
+    assert {(end["state"], end["checked"]) for end in ends} == {("UNKNOW", False), ("COMMIT_MESSAGE", True)}
+    assert {(end["group"], end["topic"]) for end in ends} == {(f"G-{topic}", topic)}
+    assert {end["storeHost"] for end in ends} == {pymq.broker}
+    (end,) = (trace for trace in told(pymq, reader, rolled_back["msgId"], "Pub", "EndTransaction") if trace["state"])
+    assert (end["state"], end["checked"]) == ("ROLLBACK_MESSAGE", False)
+
+
+@pytest.mark.parametrize("family, way", [*((java, "litepull") for java in JAVA), ("python", "pull")])
+def test_pulled_messages(pymq, family, way):
+    """Java reads that a message was pulled: consumed well, before and after by one number."""
+    topic = pymq.create_topic(f"pulled-{family}".replace(".", "_"))
+    (sent,) = programs.send("python", pymq, topic, 1, size=100).of("sent")
+    with programs.Program(
+        family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"G-{topic}", size=100, trace=True, **{way: True}
+    ) as receiver:
+        receiver.wait_received("P", 1)
+        before, after = sorted(
+            told(pymq, JAVA[0], sent["msgId"], "SubBefore", "SubAfter"), key=lambda trace: trace["type"], reverse=True
+        )
+        receiver.stop()
+    assert after["success"] and before["group"] == f"G-{topic}" and before["requestId"] == after["requestId"]

@@ -1,10 +1,14 @@
 import java.lang.reflect.Method;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.trace.TraceBean;
+import org.apache.rocketmq.client.trace.TraceContext;
+import org.apache.rocketmq.client.trace.TraceDataEncoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
-/** The commands that ask a broker something: createTopic, view (by offset id, or by unique id), query (by key), minmax. */
+/** The commands that ask a broker something: createTopic, view (by offset id, or by unique id), query (by key), minmax, traces. */
 final class Asker {
     private final Flags flags;
     private final String topic;
@@ -22,6 +26,7 @@ final class Asker {
             case "createTopic": createTopic(); break;
             case "view": print(client.viewMessage(topic, flags.need("id"))); break;
             case "query": query(); break;
+            case "traces": traces(); break;
             default: minMax();
         }
         client.shutdown();
@@ -45,6 +50,19 @@ final class Asker {
     private void query() throws Exception {
         int max = flags.number("max", 64);
         client.queryMessage(topic, flags.need("key"), max, 0, System.currentTimeMillis() + 60_000).getMessageList().forEach(this::print);
+    }
+
+    /** What the trace topic tells of a message, decoded by Java. */
+    private void traces() throws Exception {
+        for (MessageExt carrier : client.queryMessage(topic, flags.need("id"), 64, 0, System.currentTimeMillis() + 60_000).getMessageList()) {
+            for (TraceContext trace : TraceDataEncoder.decoderFromTraceDataString(new String(carrier.getBody(), StandardCharsets.UTF_8))) {
+                TraceBean bean = trace.getTraceBeans().get(0);
+                if (!bean.getMsgId().equals(flags.need("id"))) continue;
+                Events.print("trace", "type", trace.getTraceType(), "group", trace.getGroupName(), "topic", bean.getTopic(),
+                    "success", trace.isSuccess(), "requestId", trace.getRequestId(), "storeHost", bean.getStoreHost(),
+                    "state", bean.getTransactionState(), "transactionId", bean.getTransactionId(), "checked", bean.isFromTransactionCheck());
+            }
+        }
     }
 
     private void minMax() throws Exception {

@@ -14,7 +14,7 @@ public final class ClientProgram {
                 case "transaction": code = new TransactionSender(flags).run(); break;
                 case "send": code = new Sender(flags).run(); break;
                 case "receive": code = new Receiver(flags).run(); break;
-                case "createTopic": case "view": case "query": case "minmax": code = new Asker(flags).run(); break;
+                case "createTopic": case "view": case "query": case "minmax": case "traces": code = new Asker(flags).run(); break;
                 case "request": case "reply": case "trace": code = new Dialogue(flags).run(); break;
                 default: throw new IllegalArgumentException("unknown command " + flags.command);
             }

@@ -120,6 +120,7 @@ final class Receiver {
 
     private void litePull() throws Exception {
         DefaultLitePullConsumer consumer = ClientProgram.configured(new DefaultLitePullConsumer(group), flags);
+        consumer.setEnableMsgTrace(flags.has("trace"));
         consumer.setConsumeFromWhere(from());
         consumer.setAutoCommit(false);
         consumer.subscribe(topic, selector());

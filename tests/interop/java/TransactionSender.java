@@ -18,7 +18,7 @@ final class TransactionSender implements TransactionListener {
         this.flags = flags;
         outcomes = flags.get("outcome", "commit").split(",");
         checks = flags.get("check", "commit").split(",");
-        producer = ClientProgram.configured(new TransactionMQProducer(flags.need("group")), flags);
+        producer = ClientProgram.configured(new TransactionMQProducer(null, flags.need("group"), null, flags.has("trace"), null), flags);
         producer.setSendMsgTimeout(5000);
         producer.setTransactionListener(this);
     }

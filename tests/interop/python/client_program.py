@@ -214,7 +214,9 @@ class TransactionSender:
     def __init__(self, flags):
         self.flags, self.checked = flags, 0
         self.outcomes, self.checks = flags.outcome.split(","), flags.check.split(",")
-        self.producer = TransactionProducer(flags.group, execute=self.execute, check=self.check, **sending_settings_of(flags))
+        self.producer = TransactionProducer(
+            flags.group, execute=self.execute, check=self.check, enable_msg_trace=flags.trace, **sending_settings_of(flags)
+        )
 
     async def run(self):
         """Send all, and be asked; the exit code."""
@@ -313,7 +315,7 @@ class Receiver:
     async def pull(self):
         """Receive by a pull consumer."""
         flags = self.flags
-        consumer = PullConsumer(flags.group, **self.settings)
+        consumer = PullConsumer(flags.group, enable_msg_trace=flags.trace, **self.settings)
         await consumer.start()
         say("ready")
         following = {}
@@ -475,7 +477,7 @@ def parse():
     }
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
-    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger", "vip"):
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger", "vip", "trace"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--mode", choices=("sync", "async", "oneway", "batch", "ordered", "queue"), default="sync")
     parser.add_argument("--prefix", default="P")
