@@ -36,11 +36,13 @@ def setting(
     also: Sequence[str] = (),
     important: bool = False,
     live: bool = False,
+    secret: bool = False,
 ) -> Any:
     """Declare one setting: its default and what it is for.
 
     `choices` or `least` and `most` say what is allowed. `key` is the name in the file where camelCase of the field is not it,
-    `also` other spellings that are read. `important` ones are shown by `-m`; `live` ones may change while the broker runs.
+    `also` other spellings that are read. `important` ones are shown by `-m`; `live` ones may change while the broker runs,
+    `secret` ones are not in the text of the settings.
     """
     metadata = {
         "meaning": meaning,
@@ -52,7 +54,7 @@ def setting(
         "important": important,
         "live": live,
     }
-    return attrs.field(default=default, metadata=metadata, validator=_check)
+    return attrs.field(default=default, metadata=metadata, validator=_check, repr=not secret)
 
 
 def _check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,10 +17,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pymq.aio.loopclock import LoopClock
-from pymq.client.transport import IRemoting
+from pymq.client.config import ClientConfig
+from pymq.client.tls import ssl_context
+from pymq.client.transport import IRemoting, remoting_over
 from pymq.interfaces import IProcessorTable
-from pymq.remoting.client import Connect, RemotingClient
-from pymq.remoting.dispatcher import Dispatcher
+from pymq.remoting.client import Connect
 
 
 @implementer(ITransport, IConsumer)
@@ -112,19 +114,22 @@ def _address(socket_address: tuple[Any, ...] | None) -> IAddress:
     return IPv6Address("TCP", host, port) if ":" in host else IPv4Address("TCP", host, port)
 
 
-def connect_by_loop(clock: LoopClock) -> Connect:
-    """Connect over TCP with the loop of `clock`, which also resolves names."""
+def connect_by_loop(clock: LoopClock, context: ssl.SSLContext | None = None) -> Connect:
+    """Connect over TCP, or TLS, with the loop of `clock`, which also resolves names."""
 
     async def connected(host: str, port: int, factory: Factory) -> Any:
-        _, made = await clock.loop.create_connection(lambda: LoopTransport(factory), host, port)
+        name = None if context is None else host
+        _, made = await clock.loop.create_connection(
+            lambda: LoopTransport(factory), host, port, ssl=context, server_hostname=name
+        )
         return made.protocol
 
     return lambda host, port, factory: Deferred.fromFuture(clock.loop.create_task(connected(host, port, factory)))
 
 
-def loop_remoting(clock: LoopClock, processors: IProcessorTable) -> IRemoting:
-    """A RemotingClient over the loop of `clock`, whose servers' requests go to `processors`."""
-    return RemotingClient(clock=clock, connect=connect_by_loop(clock), dispatcher=Dispatcher(processors))
+def loop_remoting(clock: LoopClock, processors: IProcessorTable, config: ClientConfig) -> IRemoting:
+    """A RemotingClient over the loop of `clock`, whose servers' requests go to `processors`. Raises ConfigError."""
+    return remoting_over(clock, connect_by_loop(clock, ssl_context(config)), processors, config)
 
 
 def on_loop(settings: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,15 @@ class ClientConfig:
     rebalance_interval_s: float = setting(20.0, "seconds between two sharings of the queues", least=0.1)
     mq_client_api_timeout_s: float = setting(3.0, "seconds that a request may take which has no timeout of its own", least=0.01)
     vip_channel_enabled: bool = setting(False, "whether requests to a broker go to its port less two")
+    access_key: str = setting("", "who signs the requests, where brokers demand it; with secret_key")
+    secret_key: str = setting("", "the key that signs them, which is never sent", secret=True)
+    security_token: str = setting("", "a token of temporary keys, sent with every request", secret=True)
+    tls_enable: bool = setting(False, "whether all connections are encrypted")
+    tls_client_auth_server: bool = setting(False, "whether the certificates of servers are verified")
+    tls_client_trust_cert_path: str = setting("", "certificates in PEM that they must be signed by; empty is the system's")
+    tls_client_cert_path: str = setting("", "our own certificate in PEM, for servers that ask for one")
+    tls_client_key_path: str = setting("", "its private key in PEM; empty when it is in the same file")
+    tls_client_key_password: str = setting("", "the password of that key", secret=True)
 
 
 @attrs.frozen(kw_only=True)

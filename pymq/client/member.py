@@ -27,7 +27,7 @@ from pymq.client.reactor import default_reactor
 from pymq.client.registry import REGISTRY, InstanceRegistry
 from pymq.client.results import QueryResult, ServiceState
 from pymq.client.tasks import Tasks
-from pymq.client.transport import RemotingMaker, connect_remoting, in_namespace
+from pymq.client.transport import RemotingMaker, connect_remoting
 from pymq.errors import ClientError, NotStarted
 from pymq.message.ids import UniqueIds
 from pymq.message.message import StoredMessage
@@ -156,7 +156,7 @@ class Member(ABC, Generic[C]):
             identity,
             self.config,
             clock=self.clock,
-            remoting=in_namespace(self._make_remoting(self.clock, processors), self.config.namespace_v2),
+            remoting=self._make_remoting(self.clock, processors, self.config),
             name_servers=name_server_addresses(self.config.namesrv_addr),
             source=self._namesrv_source,
         )

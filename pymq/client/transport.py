@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import attrs
 from twisted.internet.defer import Deferred
 
+from pymq.client.config import ClientConfig
+from pymq.client.requesthook import request_hook
+from pymq.client.tls import secure_by
 from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout, TooManyRequests
-from pymq.interfaces import IProcessorTable
-from pymq.remoting.client import RemotingClient, connect_by
+from pymq.interfaces import IClock, IProcessorTable
+from pymq.remoting.client import Connect, RemotingClient, connect_by
 from pymq.remoting.dispatcher import Dispatcher
 from pymq.wire.command import RemotingCommand
 
@@ -35,36 +37,16 @@ class IRemoting(Protocol):
         """Close connections that moved no byte for long; called every SWEEP_INTERVAL_S."""
 
 
-def connect_remoting(reactor: Any, processors: IProcessorTable) -> IRemoting:
-    """A RemotingClient over `reactor`, whose servers' requests go to `processors`."""
-    return RemotingClient(clock=reactor, connect=connect_by(reactor), dispatcher=Dispatcher(processors))
+def connect_remoting(reactor: Any, processors: IProcessorTable, config: ClientConfig) -> IRemoting:
+    """A RemotingClient over `reactor`, whose servers' requests go to `processors`. Raises ConfigError."""
+    connect = connect_by(reactor, secure_by(config))
+    return remoting_over(reactor, connect, processors, config)
 
 
-class NamespacedRemoting:
-    """Puts a namespace of 5.x into the header of every request (Java: NamespaceRpcHook)."""
-
-    def __init__(self, remoting: IRemoting, namespace: str) -> None:
-        self._remoting = remoting
-        self._fields = {"nsd": "true", "ns": namespace}
-        self.close = remoting.close
-        self.sweep_idle = remoting.sweep_idle
-
-    def _named(self, command: RemotingCommand) -> RemotingCommand:
-        return attrs.evolve(command, ext_fields={**(command.ext_fields or {}), **self._fields})
-
-    def request(self, address: str, command: RemotingCommand, timeout_s: float) -> Deferred[RemotingCommand]:
-        """Send a request that names the namespace; the answer."""
-        return self._remoting.request(address, self._named(command), timeout_s)
-
-    def oneway(self, address: str, command: RemotingCommand) -> Deferred[None]:
-        """Send a request that names the namespace and gets no answer."""
-        return self._remoting.oneway(address, self._named(command))
+def remoting_over(clock: IClock, connect: Connect, processors: IProcessorTable, config: ClientConfig) -> IRemoting:
+    """A RemotingClient whose connections `connect` makes. Raises ConfigError."""
+    return RemotingClient(clock=clock, connect=connect, dispatcher=Dispatcher(processors), before_request=request_hook(config))
 
 
-def in_namespace(remoting: IRemoting, namespace: str) -> IRemoting:
-    """The remoting, whose requests name `namespace` unless that is empty."""
-    return NamespacedRemoting(remoting, namespace) if namespace else remoting
-
-
-#: Makes the remoting of a client from its reactor and the table of processors for what brokers ask of it.
-RemotingMaker = Callable[[Any, IProcessorTable], IRemoting]
+#: Makes the remoting of a client from its reactor, the table of processors for what brokers ask of it, and its settings.
+RemotingMaker = Callable[[Any, IProcessorTable, ClientConfig], IRemoting]

@@ -33,9 +33,15 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
 #: A connection that ends sooner than this counts as a failed try: the server takes connections and closes them.
 SHORT_LIFE_S = 1.0
+#: How long a server may take to read the rest and to agree to a close; some never do so over TLS.
+CLOSE_WAIT_S = 0.5
 
 
-def connect_by(reactor: Any) -> Connect:
+#: What gives TLS to an endpoint that connects to a host.
+Secure = Callable[[str, IStreamClientEndpoint], IStreamClientEndpoint]
+
+
+def connect_by(reactor: Any, secure: Secure | None = None) -> Connect:
     """Connect over TCP: addresses of numbers directly, names with the reactor's resolver, IPv4 and IPv6."""
 
     def connect(host: str, port: int, factory: Factory) -> Deferred[Any]:
@@ -46,6 +52,8 @@ def connect_by(reactor: Any) -> Connect:
             endpoint = TCP6ClientEndpoint(reactor, host, port)
         else:
             endpoint = HostnameEndpoint(reactor, host, port)
+        if secure is not None:
+            endpoint = secure(host, endpoint)
         connected: Deferred[Any] = endpoint.connect(factory)
         return connected
 
@@ -65,7 +73,8 @@ class RemotingClient:
     """Requests by address. All connections share the settings given here; everything fails with subclasses of PyMQError.
 
     `dispatcher` serves what servers ask of us over these connections. `sweep_idle` is to be called every
-    `pymq.remoting.idle.SWEEP_INTERVAL_S`. `chance` gives a number from 0 to 1 for the jitter.
+    `pymq.remoting.idle.SWEEP_INTERVAL_S`. `before_request` makes what is sent of every request, such as a signed one. `chance`
+    gives a number from 0 to 1 for the jitter.
     """
 
     _log = Logger()
@@ -81,6 +90,7 @@ class RemotingClient:
         idle_s: float = IDLE_S,
         pending_requests_max: int = PENDING_REQUESTS_MAX,
         serialize_type: SerializeType = SerializeType.JSON,
+        before_request: Callable[[RemotingCommand], RemotingCommand] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock
@@ -100,6 +110,7 @@ class RemotingClient:
                 pending_requests_max=pending_requests_max,
                 is_server=False,
                 serialize_type=serialize_type,
+                before_request=before_request,
             )
         )
 
@@ -253,7 +264,14 @@ class _Link:
         gone: Deferred[None] = Deferred()
         if channel is None:
             return succeed(None)
-        channel.on_close(lambda *_: gone.callback(None))
+        giving_up = self._clock.callLater(CLOSE_WAIT_S, channel.abort, "closed by us, and the server did not follow")
+
+        def closed(*_: object) -> None:
+            if giving_up.active():
+                giving_up.cancel()
+            gone.callback(None)
+
+        channel.on_close(closed)
         channel.close()
         return gone
 

@@ -55,7 +55,7 @@ class ChannelSettings:
     """What all connections of one server or client have in common.
 
     `is_server` says who must be protected: a server stops reading from a peer that does not read its answers. A client must not,
-    or two of them could wait for each other for ever.
+    or two of them could wait for each other for ever. `before_request` makes what is sent of every request (Java: RPCHook).
     """
 
     dispatcher: Dispatcher
@@ -68,6 +68,7 @@ class ChannelSettings:
     pending_requests_max: int = PENDING_REQUESTS_MAX
     is_server: bool = True
     serialize_type: SerializeType = SerializeType.JSON
+    before_request: Callable[[RemotingCommand], RemotingCommand] | None = None
 
 
 @implementer(IBufferedChannel)
@@ -239,7 +240,7 @@ class RemotingProtocol(Protocol):
     def send(self, command: RemotingCommand) -> None:
         """Write a command. Does nothing on a closed channel. Raises FrameError when it is too large."""
         if self.is_open:
-            self._write(encode_frame(command))
+            self._write(encode_frame(command if command.is_response else self._hooked(command)))
 
     def write_parts(self, parts: Sequence[Part]) -> None:
         """Write bytes-like objects in order, without a copy where the transport allows it. They must not change until sent."""
@@ -290,7 +291,12 @@ class RemotingProtocol(Protocol):
         if self.is_open:
             self._write(encode_frame(self._outgoing(command, self._pending.next_opaque())))
 
+    def _hooked(self, request: RemotingCommand) -> RemotingCommand:
+        before_request = self._settings.before_request
+        return request if before_request is None else before_request(request)
+
     def _outgoing(self, command: RemotingCommand, opaque: int) -> RemotingCommand:
+        command = self._hooked(command)
         return RemotingCommand(
             command.code,
             opaque,

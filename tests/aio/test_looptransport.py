@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from pymq.aio.loopclock import LoopClock
 from pymq.aio.looptransport import connect_by_loop, loop_remoting
+from pymq.client.config import ClientConfig
 from pymq.errors import ConnectFailed
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.command import RemotingCommand
@@ -183,7 +184,7 @@ class LoopRemotingTests(SynchronousTestCase):
             server = await asyncio.start_server(serve, "127.0.0.1", 0)
             async with server:
                 port = server.sockets[0].getsockname()[1]
-                remoting = loop_remoting(LoopClock(), ProcessorTable())
+                remoting = loop_remoting(LoopClock(), ProcessorTable(), ClientConfig())
                 asked = remoting.request(f"localhost:{port}", RemotingCommand.request(105), 10.0)
                 self.assertEqual((await asked.asFuture(loop)).remark, "hello")
                 await remoting.close().asFuture(loop)
@@ -199,7 +200,7 @@ class LoopRemotingTests(SynchronousTestCase):
             port = server.sockets[0].getsockname()[1]
             server.close()
             await server.wait_closed()
-            remoting = loop_remoting(LoopClock(), ProcessorTable())
+            remoting = loop_remoting(LoopClock(), ProcessorTable(), ClientConfig())
             with self.assertRaises(ConnectFailed) as caught:
                 await remoting.request(f"127.0.0.1:{port}", RemotingCommand.request(105), 10.0).asFuture(loop)
             self.assertIn(f"127.0.0.1:{port}", str(caught.exception))

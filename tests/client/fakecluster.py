@@ -12,6 +12,8 @@ import attrs
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
+from pymq.client.config import ClientConfig
+from pymq.client.requesthook import RequestHook, request_hook
 from pymq.errors import ConnectFailed, RequestTimeout
 from pymq.interfaces import IProcessorTable
 from pymq.message import flags
@@ -297,9 +299,9 @@ class FakeCluster:
         """The first broker."""
         return self.brokers[0]
 
-    def make_remoting(self, reactor: Any, processors: IProcessorTable) -> FakeRemoting:
+    def make_remoting(self, reactor: Any, processors: IProcessorTable, config: ClientConfig | None = None) -> FakeRemoting:
         """For `Member(make_remoting=...)`."""
-        remoting = FakeRemoting(self, processors)
+        remoting = FakeRemoting(self, processors, None if config is None else request_hook(config))
         self.remotings.append(remoting)
         return remoting
 
@@ -358,8 +360,9 @@ class FakeCluster:
 class FakeRemoting:
     """Stands where RemotingClient stands."""
 
-    def __init__(self, cluster: FakeCluster, processors: IProcessorTable) -> None:
+    def __init__(self, cluster: FakeCluster, processors: IProcessorTable, hook: RequestHook | None = None) -> None:
         self.cluster = cluster
+        self._hook = hook
         self.processors = processors
         self.is_closed = False
         self.sweeps = 0
@@ -367,7 +370,7 @@ class FakeRemoting:
     def request(self, address: str, command: RemotingCommand, timeout_s: float) -> Deferred[RemotingCommand]:
         """Ask a server of the cluster."""
         assert not self.is_closed, "used after close"
-        outcome = self.cluster.answer(address, over_the_wire(command))
+        outcome = self._answer(address, command)
         if isinstance(outcome, Exception):
             return fail(outcome)
         if isinstance(outcome, Deferred):
@@ -382,8 +385,11 @@ class FakeRemoting:
     def oneway(self, address: str, command: RemotingCommand) -> Deferred[None]:
         """Tell a server of the cluster."""
         assert not self.is_closed and command.is_oneway, "oneway needs the flag, and an open client"
-        outcome = self.cluster.answer(address, over_the_wire(command))
+        outcome = self._answer(address, command)
         return fail(outcome) if isinstance(outcome, Exception) else succeed(None)
+
+    def _answer(self, address: str, command: RemotingCommand) -> RemotingCommand | Exception | Deferred[RemotingCommand]:
+        return self.cluster.answer(address, over_the_wire(command if self._hook is None else self._hook(command)))
 
     def ask_client(self, request: RemotingCommand) -> Any:
         """A broker asks this client; what its processor gives."""

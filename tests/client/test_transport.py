@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pymq.client.config import ClientConfig
 from pymq.client.transport import TRANSPORT_ERRORS, connect_remoting
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.command import RemotingCommand
@@ -15,7 +16,7 @@ class TransportTests(SynchronousTestCase):
 
     def test_failures_are_among_the_expected(self) -> None:
         """A bad address, and use after close."""
-        remoting = connect_remoting(Clock(), ProcessorTable())
+        remoting = connect_remoting(Clock(), ProcessorTable(), ClientConfig())
         self.failureResultOf(remoting.request("nonsense", RemotingCommand.request(105), 3), *TRANSPORT_ERRORS)
         remoting.sweep_idle()
         self.successResultOf(remoting.close())

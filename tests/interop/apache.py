@@ -15,10 +15,13 @@ SMALL_STORE = {
 
 
 class ApacheCluster:
-    """A name server and a broker of one version. `namesrv` given: only a broker. `broker=False`: only a name server."""
+    """A name server and a broker of one version. `namesrv` given: only a broker. `broker=False`: only a name server.
 
-    def __init__(self, version, namesrv=None, broker=True, **config):
-        self.version, self.config = version, config
+    `options` are more flags for their JVMs, `files` texts to put into their home folder by name.
+    """
+
+    def __init__(self, version, namesrv=None, broker=True, options=(), files=None, **config):
+        self.version, self.config, self._options, self._files = version, config, options, files or {}
         self._work = WorkFolder("pymq-apache-")
         self._own_namesrv, self._with_broker = namesrv is None, broker
         self.namesrv = namesrv or f"127.0.0.1:{free_port()}"
@@ -42,6 +45,8 @@ class ApacheCluster:
         """Start what belongs to it, and wait until it answers."""
         home = self._work.path
         toolchain.write_logback(home)
+        for name, text in self._files.items():
+            (home / name).write_text(text)
         if self._own_namesrv:
             port = self.namesrv.rsplit(":", 1)[1]
             (home / "namesrv.conf").write_text(
@@ -90,6 +95,7 @@ class ApacheCluster:
             f"-Duser.home={home}",
             f"-Drocketmq.home.dir={home}",
             "-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99",
+            *self._options,
             "-cp",
             f"{toolchain.server_jars(self.version)}/*",
             main,

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout
 from pymq.interfaces import IChannel, IRequestProcessor
-from pymq.remoting.client import BACKOFF_FIRST_S, BACKOFF_MAX_S, RemotingClient, connect_by, parse_address
+from pymq.remoting.client import BACKOFF_FIRST_S, BACKOFF_MAX_S, CLOSE_WAIT_S, RemotingClient, connect_by, parse_address
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
 from pymq.remoting.server import RemotingServerFactory
 from pymq.testing.channels import ChannelRecorder
@@ -266,6 +266,15 @@ class CloseTests(ClientTestCase):
         self.failureResultOf(asked, ConnectionClosed)
         self.failureResultOf(self.ask(), ConnectionClosed)
         self.assertTrue(all(attempt.is_cancelled for attempt in self.network.attempts))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_server_that_does_not_follow(self) -> None:
+        """It is left after a moment."""
+        self.connected()
+        gone = self.client.close()
+        self.clock.advance(CLOSE_WAIT_S)
+        self.network.flush()
+        self.successResultOf(gone)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
