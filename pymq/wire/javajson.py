@@ -30,6 +30,7 @@ _STRINGS = {quote: re.compile(rf"{quote}[^{quote}\\]*(?:\\.[^{quote}\\]*)*{quote
 _ESCAPE_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _IN_SINGLE_QUOTES = {"\\'": "'", '"': '\\"'}
 _NOT_STRICT = (msgspec.MsgspecError, ValueError, RecursionError)  # ValueError is bad UTF-8, or an integer of thousands of digits
+_SCALARS = frozenset({str, int, float, bool})
 _INTEGER = re.compile(r"-?\d+\Z")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?\Z")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
@@ -91,9 +92,11 @@ def encode(value: Any) -> bytes:
 
 def _pieces(value: Any) -> list[bytes]:
     if isinstance(value, msgspec.Struct):
-        value = {
-            wire_name: getattr(value, name) for name, wire_name in zip(value.__struct_fields__, value.__struct_encode_fields__)
-        }
+        members = zip(value.__struct_encode_fields__, msgspec.structs.astuple(value))
+        value = {name: item for name, item in members if item is not None}
+        # Tables have thousands of these; all that remains is as in the standard's JSON.
+        if _SCALARS.issuperset(map(type, value.values())):
+            return [_encode_plain(value)]
     if isinstance(value, dict):
         return _object_pieces(value)
     if isinstance(value, (list, tuple, set, frozenset)):
