@@ -5,6 +5,9 @@
 
 Entries are appended, each naming the one before it in its slot's chain. A slot or link that points at or beyond the header's
 count leads nowhere, so entries count only once the header says so.
+
+Files are sparse and written through their mapping, but only where the disk has given its blocks: the first time a page is touched
+it is *written* as it is. On a full disk that is an OSError; the store into the mapping would be a signal that kills the process.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ _SLOT = fixed_head(INDEX_SLOT)
 _ENTRY = fixed_head(INDEX_ENTRY)
 _HEADER_BYTES, _SLOT_BYTES, _ENTRY_BYTES = _HEADER.size_bytes, _SLOT.size_bytes, _ENTRY.size_bytes
 _SECONDS_MAX = 2**31 - 1
-_PAGE_BYTES = 4096
+_PAGE_SHIFT = 12
+_PAGE_BYTES = 1 << _PAGE_SHIFT
 
 #: (topic, index keys, log offset, store timestamp in ms): one message to be found by its keys.
 IndexRow = tuple[str, Sequence[str], int, int]
@@ -62,6 +66,8 @@ class IndexFile:
         self._slots = slots
         self._entries = entries
         self._entries_at = _HEADER.size_bytes + slots * _SLOT.size_bytes
+        #: By page of the file: whether its blocks are there for sure.
+        self._backed = bytearray(-(-file.size_bytes >> _PAGE_SHIFT))
         self.synced = False
         fields = _HEADER.unpack_from(self._view)
         self.begin_ms, self.end_ms, self.begin_offset, self.end_offset, self.used_slots, self.index_count = fields
@@ -73,7 +79,10 @@ class IndexFile:
         return self.index_count >= self._entries
 
     def preset(self, end_offset: int, end_ms: int) -> None:
-        """What Java writes into the header of a new file that follows a full one: the full one's end, as begin and end."""
+        """What Java writes into the header of a new file that follows a full one: the full one's end, as begin and end.
+
+        Raises OSError.
+        """
         self.begin_ms = self.end_ms = end_ms
         self.begin_offset = self.end_offset = end_offset
         self._write_header()
@@ -81,14 +90,17 @@ class IndexFile:
     def put(self, rows: Sequence[IndexRow], start: int, key_at: int) -> tuple[int, int]:
         """Append the keys of `rows` from key `key_at` of row `start` until the file is full; the row and key to go on with.
 
-        The header is written once, after the entries, so that a process killed in here leaves entries that do not count.
+        The header is written once, after the entries, so that a process killed in here leaves entries that do not count. Raises
+        OSError when the disk is full; what was put until then counts.
         """
-        view, slots, limit = self._view, self._slots, self._entries
+        view, slots, limit, backed = self._view, self._slots, self._entries, self._backed
         count, used, begin_ms = self.index_count, self.used_slots, self.begin_ms
         end_offset, end_ms = self.end_offset, self.end_ms
         entry_at = self._entries_at + count * _ENTRY_BYTES
         read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into
         seed_topic, seed, seconds_ms, seconds = "", topic_seed(""), 0, 0
+        self._back(0)
+        self._back(min(entry_at, self.file.size_bytes - 1))
         for at in range(start, len(rows)):
             topic, keys, log_offset, store_ms = rows[at]
             if log_offset < end_offset:
@@ -103,6 +115,13 @@ class IndexFile:
                     self._set_end(count, used, end_offset, end_ms)
                     return at, count - first
                 slot_at = _HEADER_BYTES + key_hash % slots * _SLOT_BYTES
+                if not (backed[slot_at >> _PAGE_SHIFT] and backed[entry_at + _ENTRY_BYTES - 1 >> _PAGE_SHIFT]):
+                    try:
+                        self._back(slot_at)
+                        self._back(entry_at + _ENTRY_BYTES - 1)
+                    except OSError:
+                        self._set_end(count, used, end_offset, end_ms)
+                        raise
                 (previous,) = read_slot(view, slot_at)
                 if previous <= 0 or previous > count:
                     previous = 0
@@ -124,7 +143,19 @@ class IndexFile:
         self.index_count, self.used_slots, self.end_offset, self.end_ms = count, used_slots, end_offset, end_ms
         self._write_header()
 
+    def _back(self, position: int) -> None:
+        """See that the page of a position has its blocks. Raises OSError when the disk has none left."""
+        page = position >> _PAGE_SHIFT
+        if not self._backed[page]:
+            self._write_page(page, self._view[page << _PAGE_SHIFT : page + 1 << _PAGE_SHIFT].tobytes())
+
+    def _write_page(self, page: int, content: bytes) -> None:
+        self.synced = False
+        self.file.write_at(page << _PAGE_SHIFT, content)
+        self._backed[page] = True
+
     def _write_header(self) -> None:
+        self._back(0)
         self.synced = False
         _HEADER.pack_into(
             self._view, 0, self.begin_ms, self.end_ms, self.begin_offset, self.end_offset, self.used_slots, self.index_count
@@ -161,7 +192,10 @@ class IndexFile:
         return self.index_count
 
     def cut(self, count: int) -> None:
-        """Keep the entries below number `count` and make slots and header fit them, whatever state a crash left those in."""
+        """Keep the entries below number `count` and make slots and header fit them, whatever state a crash left those in.
+
+        Raises OSError.
+        """
         slots = array("i", bytes(self._slots * 4))
         entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + count * _ENTRY.size_bytes]
         for number, (key_hash, _, _, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
@@ -171,9 +205,9 @@ class IndexFile:
             slots.byteswap()
         wanted = slots.tobytes()
         for at in range(0, len(wanted), _PAGE_BYTES):
-            page, start = wanted[at : at + _PAGE_BYTES], _HEADER.size_bytes + at
-            if self._view[start : start + len(page)].tobytes() != page:
-                self._view[start : start + len(page)] = page
+            part, start = wanted[at : at + _PAGE_BYTES], _HEADER.size_bytes + at
+            if self._view[start : start + len(part)].tobytes() != part:
+                self.file.write_at(start, part)
         if count < self.index_count:
             last = self._entry(count - 1)
             self.end_offset, self.end_ms = last[1], self.begin_ms + last[2] * 1000 + 999

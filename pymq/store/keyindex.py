@@ -1,7 +1,8 @@
 # Tests: tests/store/test_keyindex.py
 """Find messages by key and time: a row of index files named by when they were made (store.md section 4; Java: IndexService).
 
-The files are derived: what they lose in a crash comes back from the commit log, as far as recovery walks it again.
+The files are derived: what they lose in a crash comes back from the commit log, as far as recovery walks it again. So an error of
+the disk, a full one first of all, ends only the indexing, until the next start; messages are taken as before.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
+
+from twisted.logger import Logger
 
 from pymq.interfaces import IClock, IFiles
 from pymq.store.indexfile import IndexFile, IndexRow, file_size
@@ -39,7 +42,10 @@ class KeyIndex:
     """The index of a store. Not loaded, it is empty; its first file is made with the first key, sparse.
 
     `skipped` names the files that `load` left aside, because their name is no number or their size is not the configured one.
+    `is_complete` is False once a record could not be indexed: then the store must let the next start index it again.
     """
+
+    _log = Logger()
 
     def __init__(self, files: IFiles, config: IndexConfig, folder: str = "index", *, clock: IClock) -> None:
         self._files = files
@@ -49,6 +55,7 @@ class KeyIndex:
         self._size_bytes = file_size(config.max_hash_slot_num, config.max_index_num)
         self._row: list[IndexFile] = []
         self.skipped: tuple[str, ...] = ()
+        self.is_complete = True
 
     @property
     def last_log_offset(self) -> int:
@@ -92,8 +99,17 @@ class KeyIndex:
     def put_all(self, entries: Sequence[IndexRow]) -> None:
         """Index messages, in log order; those below `last_log_offset` are known already and skipped.
 
-        Rolls over to new files as needed. Raises OSError when a file cannot be made; the keys not yet put are then missing.
+        Rolls over to new files as needed. When the disk takes no more, this and all later messages are left out.
         """
+        if not self.is_complete:
+            return
+        try:
+            self._put_all(entries)
+        except OSError as error:
+            self.is_complete = False
+            self._log.error("messages are not found by key any more, until the next start: {error}", error=error)
+
+    def _put_all(self, entries: Sequence[IndexRow]) -> None:
         at, key_at = 0, 0
         if self._row:
             at, key_at = self._row[-1].put(entries, at, key_at)

