@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.broker.config import VIP_PORT_STEP, BrokerConfig
+from pymq.errors import PyMQError
 from pymq.interfaces import IDocuments, IFiles, IMessageStore
 from pymq.namesrv.config import NamesrvConfig
 from pymq.periodic import Periodic
@@ -155,7 +156,9 @@ class BrokerController(Service):
         self.when_ready.callback(None)
 
     def _start_failed(self, failure: Failure) -> None:
-        self.log.failure("the broker could not start", failure)
+        """A later step of the start failed. What the user can mend is in the log already, in one line."""
+        if failure.check(PyMQError, OSError) is None:
+            self.log.failure("the broker could not start", failure)
         self.when_ready.errback(failure)
 
     # The steps, in the order of their start

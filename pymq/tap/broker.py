@@ -64,6 +64,4 @@ def makeService(options: Options) -> IService:
 
     raise_open_files_limit()
     controller = BrokerController(options.broker_config, options.store_config, reactor=reactor, warnings=options.warnings)
-    # A step of the start that failed in a later turn is in the log; a process without a broker is of no use.
-    controller.when_ready.addErrback(lambda _: reactor.stop())
-    return PlainStart(controller)
+    return PlainStart(controller, when_ready=controller.when_ready, reactor=reactor)

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from typing import Any
 
 from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from pymq.errors import PyMQError
 
@@ -24,8 +29,12 @@ class PlainStart(Service):
     Errors of other kinds are ours, and keep their traceback.
     """
 
-    def __init__(self, server: IService) -> None:
+    def __init__(self, server: IService, *, when_ready: Deferred[None] | None = None, reactor: Any = None) -> None:
+        """`when_ready` fails when the start does in a later turn; `reactor` is then stopped, and with it the process ends."""
         self.server = server
+        self._reactor = reactor
+        if when_ready is not None:
+            when_ready.addErrback(self._failed_later)
 
     def startService(self) -> None:
         """Start the server. Raises CannotStart."""
@@ -35,7 +44,24 @@ class PlainStart(Service):
             raise CannotStart(str(error)) from None
         super().startService()
 
+    def _failed_later(self, failure: Failure) -> None:
+        end_with_failure(failure.getErrorMessage())
+        self._reactor.stop()
+
     def stopService(self) -> Any:
         """Stop the server; its Deferred. Also after a start that failed, for what that left to be undone."""
         super().stopService()
         return self.server.stopService()
+
+
+def end_with_failure(reason: str) -> None:
+    """See that the process says why and ends with status 1, whatever the one who runs the reactor returns: twistd returns 0."""
+
+    def end() -> None:
+        # Not sys.stderr, which twistd gives to its log.
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(f"{reason}\n")
+            sys.__stderr__.flush()
+        os._exit(1)
+
+    atexit.register(end)

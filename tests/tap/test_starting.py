@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -53,3 +57,25 @@ class PlainStartTests(SynchronousTestCase):
     def test_our_own_errors_keep_their_traceback(self) -> None:
         """They are reports for us."""
         self.assertRaises(ZeroDivisionError, PlainStart(Server(ZeroDivisionError())).startService)
+
+
+class LateFailureTests(SynchronousTestCase):
+    """A start that fails when the reactor runs already, in a process of its own."""
+
+    def test_status_and_line(self) -> None:
+        """Status 1 and the reason alone, though the one who ran the reactor ends as if all were well."""
+        program = (
+            "from twisted.application.service import Service\n"
+            "from twisted.internet import reactor\n"
+            "from twisted.internet.defer import Deferred\n"
+            "from pymq.errors import StoreLocked\n"
+            "from pymq.tap.starting import PlainStart\n"
+            "ready = Deferred()\n"
+            "service = PlainStart(Service(), when_ready=ready, reactor=reactor)\n"
+            "reactor.callWhenRunning(service.startService)\n"
+            "reactor.callWhenRunning(reactor.callLater, 0, ready.errback, StoreLocked('the lock is held'))\n"
+            "reactor.run()\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=120)
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (1, "", "the lock is held\n"))
