@@ -19,8 +19,9 @@ from pymq.wire.frame import FRAME_BYTES_MAX
 
 #: Connections that one server holds; below the usual limit of open files of a service (65536), with room for the store's.
 CONNECTIONS_MAX = 50_000
-#: How long `close_all` waits for peers to take what was written to them.
+#: How long `close_all` waits for peers to take what was written to them, and for one that takes nothing of it at all.
 CLOSE_WAIT_S = 3.0
+CLOSE_STALL_S = 0.5
 
 
 @implementer(IChannelListener)
@@ -116,7 +117,10 @@ class RemotingServerFactory(ServerFactory):
         self._refused_count = 0
 
     def close_all(self) -> Deferred[None]:
-        """Take no more connections and close all; fires when they are gone, which is after CLOSE_WAIT_S at the latest."""
+        """Take no more connections and close all, after what was written to them; fires when they are gone.
+
+        A peer that reads nothing is cut off after CLOSE_STALL_S, the slowest after CLOSE_WAIT_S.
+        """
         self._is_closing = True
         if not self.channels:
             return succeed(None)
@@ -125,9 +129,18 @@ class RemotingServerFactory(ServerFactory):
         for channel in list(self.channels):
             channel.close("closed: the server stops")
         if self.channels and self._give_up_call is None:
-            self._give_up_call = self._clock.callLater(CLOSE_WAIT_S, self._abort_all)
+            self._look_again(self._clock.seconds() + CLOSE_WAIT_S)
         return gone
 
-    def _abort_all(self) -> None:
+    def _look_again(self, deadline: float) -> None:
+        unsent = {channel: channel.unsent_bytes for channel in self.channels}
+        self._give_up_call = self._clock.callLater(CLOSE_STALL_S, self._cut_off, unsent, deadline)
+
+    def _cut_off(self, unsent: Mapping[RemotingProtocol, int], deadline: float) -> None:
+        """End the connections whose peers took nothing since the last look, or all when the time is over."""
+        is_over = self._clock.seconds() >= deadline
         for channel in list(self.channels):
-            channel.abort("closed: the server stops")
+            if is_over or channel.unsent_bytes == unsent.get(channel):
+                channel.abort("closed: the server stops")
+        if self.channels:
+            self._look_again(deadline)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.interfaces import IChannel
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
 from pymq.remoting.protocol import RemotingProtocol
-from pymq.remoting.server import CLOSE_WAIT_S, RemotingServerFactory
+from pymq.remoting.server import CLOSE_STALL_S, CLOSE_WAIT_S, RemotingServerFactory
 from pymq.testing.channels import ChannelRecorder
 
 
@@ -23,6 +23,19 @@ class Aborting(StringTransport):
     def abortConnection(self) -> None:
         """End."""
         self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+class UnsentWriter:
+    """Has something left that its peer did not take."""
+
+    def __init__(self) -> None:
+        self.unsent_bytes = 1000
+
+    def close(self) -> None:
+        """Wait for the peer."""
+
+    def stopProducing(self) -> None:
+        """The connection is lost."""
 
 
 class FailingListener(ChannelRecorder):
@@ -120,12 +133,22 @@ class RemotingServerFactoryTests(SynchronousTestCase):
         self.successResultOf(again)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_close_all_does_not_wait_for_ever(self) -> None:
-        """A peer that takes nothing is cut off."""
-        self.connect()
+    def test_close_all_does_not_wait_for_a_peer_that_reads_nothing(self) -> None:
+        """It is cut off soon; one that reads slowly has more time, but not for ever."""
+        silent, slow = self.connect(), self.connect()
+        assert silent is not None and slow is not None
+        for channel in (silent, slow):
+            channel._writer = UnsentWriter()
         gone = self.factory.close_all()
-        self.clock.advance(CLOSE_WAIT_S)
+        for _ in range(round(CLOSE_WAIT_S / CLOSE_STALL_S) - 1):
+            slow._writer.unsent_bytes -= 1
+            self.clock.advance(CLOSE_STALL_S)
+            self.assertEqual(self.factory.channels, {slow})
+        self.assertNoResult(gone)
+        slow._writer.unsent_bytes -= 1
+        self.clock.advance(CLOSE_STALL_S)
         self.successResultOf(gone)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_close_all_of_nothing(self) -> None:
         """Fires at once."""
