@@ -2,6 +2,15 @@ import org.apache.rocketmq.client.ClientConfig;
 
 /** Entry of the Java client program: a foreign client with the command language that all families share. */
 public final class ClientProgram {
+    /**
+     * Instead of 30 s. A push consumer that takes up queues raises the version of its subscription (RebalancePushImpl.messageQueueChanged)
+     * and tells the broker by a heartbeat, which it leaves out when another heartbeat is under way
+     * (MQClientInstance.sendHeartbeatToAllBrokerWithLockV2). Until the next one all its pulls are answered SUBSCRIPTION_NOT_LATEST. In
+     * 5.x the first rebalance and the first scheduled heartbeat both come 1000 ms after the start, so that this happens to one
+     * start in twenty, with Apache's brokers too.
+     */
+    private static final int HEARTBEAT_MS = 3000;
+
     private ClientProgram() {}
 
     public static void main(String[] argv) {
@@ -35,9 +44,10 @@ public final class ClientProgram {
         if (flags.has("offsets")) System.setProperty("rocketmq.client.localOffsetStoreDir", flags.need("offsets"));
     }
 
-    /** What every client needs: the name server and a name of its own; and what was asked for beyond that. */
+    /** What every client needs: the name server, a name of its own, no long wait for a heartbeat; and what was asked for. */
     static <C extends ClientConfig> C configured(C client, Flags flags) throws Exception {
         client.setNamesrvAddr(flags.need("namesrv"));
+        client.setHeartbeatBrokerInterval(HEARTBEAT_MS);
         if (flags.has("instance")) client.setInstanceName(flags.need("instance"));
         if (flags.has("client-ip")) client.setClientIP(flags.need("client-ip"));
         if (flags.has("namespace")) client.setNamespace(flags.need("namespace"));
