@@ -113,36 +113,44 @@ class OrderlyConsumption:
     def _goes_on(self, held: ProcessQueue) -> bool:
         return not held.dropped and not self._stopped
 
+    def _has_lock(self, held: ProcessQueue) -> bool:
+        return not self._needs_locks or (held.locked and not held.is_lock_expired(self._instance.now_ms()))
+
     async def _consume(self, held: ProcessQueue) -> None:
         """Everything in hand of one queue, until there is nothing left or the queue is given up."""
         turn_ends = self._clock.seconds() + TURN_S
         while self._goes_on(held):
             if held.leaving:
                 await self._tasks.sleep(LEAVING_CHECK_S)
-                continue
-            if self._needs_locks and (not held.locked or held.is_lock_expired(self._instance.now_ms())):
+            elif not self._has_lock(held):
                 if not await self._lock_one(held):
                     await self._tasks.sleep(LOCK_RETRY_S)
-                continue
-            if self._clock.seconds() > turn_ends:
+            elif self._clock.seconds() > turn_ends:
                 await self._tasks.sleep(0)
                 turn_ends = self._clock.seconds() + TURN_S
-                continue
+            else:
+                pause_s = await self._consume_next(held)
+                if pause_s is None:
+                    return
+                if pause_s:
+                    await self._tasks.sleep(pause_s)
+
+    async def _consume_next(self, held: ProcessQueue) -> float | None:
+        """One call of the listener and what follows from it; seconds for which the queue is to rest, None when it has no more.
+
+        Nothing is taken when the queue was lost or is to be given up since it came to wait for a place.
+        """
+        await self._places.acquire()
+        try:
+            if not self._goes_on(held) or held.leaving or not self._has_lock(held):
+                return 0.0
             messages = held.take(self._config.consume_message_batch_max_size, self._instance.now_ms())
             if not messages:
-                return
-            pause_s = await self._consume_one(held, messages)
-            if pause_s:
-                await self._tasks.sleep(pause_s)
-
-    async def _consume_one(self, held: ProcessQueue, messages: list[StoredMessage]) -> float:
-        """One call of the listener and what follows from it; seconds for which the queue is to rest."""
-        context = ConsumeContext(self._namespace.unwrap_queue(held.queue))
-        await self._places.acquire()
-        held.in_listener = True
-        self._open.add(held)
-        begun_ms = self._instance.now_ms()
-        try:
+                return None
+            context = ConsumeContext(self._namespace.unwrap_queue(held.queue))
+            held.in_listener = True
+            self._open.add(held)
+            begun_ms = self._instance.now_ms()
             outcome = self._call(messages, context)
             status = outcome if isinstance(outcome, ConsumeStatus) else await outcome
         finally:
@@ -152,6 +160,12 @@ class OrderlyConsumption:
         done_count = len(messages) if status.is_success else 0
         elapsed_ms = self._instance.now_ms() - begun_ms
         self._instance.stats.consumed(self._group, held.queue.topic, done_count, len(messages) - done_count, elapsed_ms)
+        return await self._finish(held, messages, status, context)
+
+    async def _finish(
+        self, held: ProcessQueue, messages: list[StoredMessage], status: ConsumeStatus, context: ConsumeContext
+    ) -> float:
+        """What follows from a call of the listener; seconds for which the queue is to rest."""
         pause_s = 0.0
         if status.is_success or not await self._must_come_again(messages):
             offset = held.commit()

@@ -46,7 +46,7 @@ from pymq.store.store import FileMessageStore
 MEMORY_STORE = "memory"
 LOOPBACK = "127.0.0.1"
 NAMESRV_FOLDER = "namesrv"
-#: How soon topics and groups are saved whose change nobody waits for.
+#: How soon topics, groups and queue locks are saved whose change nobody waits for.
 TABLES_SAVE_S = 5.0
 FILTERS_SAVE_S = 10.0
 EXPIRY_PERIOD_S = 10.0
@@ -259,7 +259,7 @@ class BrokerController(Service):
 
     def _save(self) -> Any:
         parts = self._parts
-        return self._saver.save_all(parts.topics, parts.groups, parts.offsets, parts.filters)
+        return self._saver.save_all(parts.topics, parts.groups, parts.offsets, parts.filters, parts.locks)
 
     def _register(self) -> Any:
         config = self._config
@@ -280,6 +280,7 @@ class BrokerController(Service):
             ("saving groups", TABLES_SAVE_S, lambda now_s: self._saver.when_saved(self._parts.groups)),
             ("saving offsets", save_s, lambda now_s: self._saver.when_saved(self._parts.offsets)),
             ("saving filters", FILTERS_SAVE_S, lambda now_s: self._save_filters()),
+            ("saving queue locks", TABLES_SAVE_S, lambda now_s: self._saver.when_saved(self._parts.locks)),
             ("silent clients", EXPIRY_PERIOD_S, lambda now_s: self._parts.housekeeping.check(int(now_s * 1000))),
             ("held pulls", HOLD_CHECK_S, lambda now_s: self._parts.holds.check(now_s)),
             ("care of the store", MAINTENANCE_S, lambda now_s: self._store.run_maintenance(int(now_s * 1000))),

@@ -104,7 +104,7 @@ class BrokerParts:
         self.consumers = ConsumerManager(
             clock=clock, on_members_changed=notifier, expired_ms=config.channel_expired_timeout, filters=self.filters
         )
-        self.locks = RebalanceLockManager(clock=clock)
+        self.locks = RebalanceLockManager(documents, clock=clock)
         self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=clock, store=store)
         store.watch(self.holds)
@@ -162,6 +162,7 @@ class BrokerParts:
         self.offsets.load()
         self.filters.load()
         self._own["store"].keep_bit_maps(FilterBitMaps(self._own["config"], self.filters).bit_map_of)
+        self.locks.load()
         self.delay_offsets.load()
 
     def serve(self, tables: Ports[ProcessorTable], lanes: Ports[dict[bytes, Lane]]) -> None:

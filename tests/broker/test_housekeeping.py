@@ -10,6 +10,7 @@ from pymq.broker.consumers import ConsumerManager
 from pymq.broker.housekeeping import ClientHousekeepingService
 from pymq.broker.queuelocks import RebalanceLockManager
 from pymq.interfaces import IChannelListener
+from pymq.testing.documents import MemoryDocuments
 from pymq.wire.bodies.messagequeue import MessageQueue
 from tests.broker.fixtures import NOW_MS, member, started_clock, subscribe
 
@@ -22,7 +23,7 @@ class ClientHousekeepingServiceTests(SynchronousTestCase):
         self.clock = started_clock()
         self.producers = ProducerManager(clock=self.clock)
         self.consumers = ConsumerManager(clock=self.clock, on_members_changed=lambda group, channels: None)
-        self.locks = RebalanceLockManager(clock=self.clock)
+        self.locks = RebalanceLockManager(MemoryDocuments(), clock=self.clock)
         self.service = ClientHousekeepingService(producers=self.producers, consumers=self.consumers, locks=self.locks)
         self.info = member("c")
         self.producers.register("p", self.info)

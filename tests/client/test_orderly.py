@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -136,6 +137,26 @@ class OrderlyTests(ClientCase):
         self.assertEqual(self.calls, [[0], [10]])
         self.answers[10].callback(None)
         self.assertEqual(self.calls[-1], [20])
+
+    def test_a_queue_that_is_lost_while_it_waits_for_a_place(self) -> None:
+        """Its next owner may be consuming already, so it is not consumed here, whichever way it was lost."""
+        ways: list[Callable[[ProcessQueue], Any]] = [
+            lambda held: setattr(held, "dropped", True),
+            lambda held: setattr(held, "leaving", True),
+            lambda held: setattr(held, "locked", False),
+            lambda held: setattr(held, "last_lock_ms", self.shared.now_ms() - LOCK_LIVES_MS - 1),
+        ]
+        for number, lose in enumerate(ways, 1):
+            self.calls, self.lock_ones = [], [False]
+            self.answers = {0: Deferred()}
+            consumption = self.make(consume_concurrency=1)
+            self.submit(consumption, range(1), self.queue_in_hand(0))
+            held = self.queue_in_hand(number)
+            self.submit(consumption, range(10, 11), held)
+            lose(held)
+            self.answers[0].callback(None)
+            self.assertEqual((self.calls, held.in_listener), ([[0]], False))
+            self.end(consumption)
 
     def test_a_suspended_queue_rests_and_goes_on_with_the_same_message(self) -> None:
         """For the time that is set, or that the listener says; nothing is committed."""

@@ -1,6 +1,8 @@
 """What must be true of what a receiver saw."""
 
+import itertools
 from collections import defaultdict
+from dataclasses import dataclass
 
 
 def seq_of(event):
@@ -64,3 +66,47 @@ def acked_are_there(sent, received):
         if event["queueId"] is not None:
             found = places.get((event["queueId"], event["queueOffset"]))
             assert found and int(found.split(":")[1]) == event["seq"], f"{event} is {found}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a listener for one message: who called, which message, from when to when in ms since the epoch."""
+
+    owner: str
+    queue: int
+    offset: int
+    begin: int
+    end: int
+
+
+def calls(owner, program, ended=None):
+    """The calls of a receiver that works (--work-ms). Those that it never came back from ended with it, at `ended`."""
+    found, under_way = [], {}
+    for event in program.events:
+        if event["event"] == "received":
+            assert event["queueId"] not in under_way, f"{owner} was called for two messages of a queue at once: {event}"
+            under_way[event["queueId"]] = event
+        elif event["event"] == "consumed":
+            begun = under_way.pop(event["queueId"])
+            assert begun["queueOffset"] == event["queueOffset"], f"{owner} consumed another message than it was given: {event}"
+            found.append(Call(owner, event["queueId"], event["queueOffset"], begun["at"], event["at"]))
+    assert ended or not under_way, f"{owner} did not consume {list(under_way.values())}"
+    return found + [Call(owner, queue, one["queueOffset"], one["at"], ended) for queue, one in under_way.items()]
+
+
+def one_after_the_other(called, again=lambda earlier, later: False):
+    """Each queue's messages were consumed from the first on, none left out, never two at once; gives the calls by queue.
+
+    `again(earlier, later)` says whether `later` may repeat a message that was consumed before, or begun, `earlier` being the call
+    before it.
+    """
+    queues = defaultdict(list)
+    for call in sorted(called, key=lambda call: (call.begin, call.end)):
+        queues[call.queue].append(call)
+    for queue, line in queues.items():
+        assert line[0].offset == 0, f"queue {queue} began with {line[0]}"
+        for earlier, later in itertools.pairwise(line):
+            assert later.begin >= earlier.end, f"two at once: {earlier} and {later}"
+            is_repeated = later.offset <= earlier.offset and again(earlier, later)
+            assert later.offset == earlier.offset + 1 or is_repeated, f"out of order: {later} after {earlier}"
+    return queues

@@ -9,18 +9,19 @@ All programs understand the same words and print one JSON object a line, each wi
             [--linger] [--instance NAME]
     receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
             [--pull] [--litepull] [--tag EXPRESSION] [--from first|last] [--at-once] [--instance NAME]
-            [--fail-times N] [--max-reconsume N] [--sql EXPRESSION]
+            [--fail-times N] [--max-reconsume N] [--sql EXPRESSION] [--work-ms MS]
 
 A body is `P:00000042:` padded with letters to the size. `send` prints `ready`, then `sent` (seq, msgId, offsetMsgId,
 queueId, queueOffset, status), `oneway` or `failed` for each message unless --quiet, writes `seq queueId queueOffset`
 for each acknowledged one into the ack file, and at the end `done` (sent, failed). With --forever it repeats a failed
 message until SIGTERM or the end of its standard input. `receive` prints `ready`, `assigned` (queues) whenever the number
 of its queues changes, `received` (body_prefix, size, queueId, queueOffset, msgId, tags, reconsume; from java, node and
-python also topic and the times born, stored and at, in ms), `corrupt` for a body that is not whole, and `done` (received) once
-the expected number of distinct messages came, or at SIGTERM. Events are written out every 100 ms or so; with --at-once
-before the message counts as consumed, so that a killed receiver has told all that it took. With --fail-times (java, node,
-python) the listener fails a message until it came so many times again; only then it counts as received. With --sql (java, python)
-an SQL92 expression selects the messages instead of a tag.
+python also topic and the times born, stored and at, in ms; from go also at), `corrupt` for a body that is not whole, and
+`done` (received) once the expected number of distinct messages came, or at SIGTERM. Events are written out every 100 ms or so;
+with --at-once before the message counts as consumed, so that a killed receiver has told all that it took. With --fail-times
+(java, node, python) the listener fails a message until it came so many times again; only then it counts as received. With
+--work-ms (java, go, python) it takes one message a call and so long for it, and prints `consumed` (queueId, queueOffset, at)
+when it is through. With --sql (java, python) an SQL92 expression selects the messages instead of a tag.
 
 `transaction` is what java and python have: LIST names what the local transactions, or the checks, say one after another
 (commit, rollback, unknown, hang) and begins anew at its end. It prints `executing` (seq, outcome) and `sent` (as above, with

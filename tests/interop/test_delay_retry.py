@@ -47,7 +47,7 @@ def test_on_time(pymq, family):
     topic = pymq.create_topic(named("delay", family))
     with Program(family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", size=256) as receiver:
         receiver.wait_queues(4)
-        # A Java consumer that has its queues may yet pull in vain until its next heartbeat (ClientProgram.java): that is not timed.
+        # A Java consumer may have its queues and pull in vain until its next heartbeat (ClientProgram.java): not timed here.
         programs.send(family, pymq, topic, 1, prefix="W", size=256, quiet=True)
         receiver.wait_received("W", 1, CONSUMER_STARTS_S)
         for level in (1, 2, 3):

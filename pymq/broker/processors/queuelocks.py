@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.queuelocks import RebalanceLockManager
 from pymq.errors import DecodeError, RequestError
 from pymq.interfaces import IChannel, IRequestProcessor
@@ -20,14 +22,15 @@ B = TypeVar("B")
 
 @implementer(IRequestProcessor)
 class QueueLockProcessor:
-    """Grants, renews and takes back locks (Java: AdminBrokerProcessor)."""
+    """Grants, renews and takes back locks (Java: AdminBrokerProcessor). A lock is told of when it is saved."""
 
     codes = frozenset({RequestCode.LOCK_BATCH_MQ, RequestCode.UNLOCK_BATCH_MQ})
 
-    def __init__(self, *, locks: RebalanceLockManager) -> None:
+    def __init__(self, *, locks: RebalanceLockManager, when_saved: WhenSaved = save_at_once) -> None:
         self._locks = locks
+        self._when_saved = when_saved
 
-    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand:
+    def process(self, channel: IChannel, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
         """Answer one of the two. Raises RequestError."""
         if request.code == RequestCode.UNLOCK_BATCH_MQ:
             release = _read(request, UnlockBatchRequestBody)
@@ -35,7 +38,8 @@ class QueueLockProcessor:
             return request.reply()
         wish = _read(request, LockBatchRequestBody)
         granted = self._locks.lock_batch(wish.consumer_group, wish.mq_set, wish.client_id)
-        return request.reply(body=javajson.encode(LockBatchResponseBody(lock_ok_mq_set=granted)))
+        answer = request.reply(body=javajson.encode(LockBatchResponseBody(lock_ok_mq_set=granted)))
+        return self._when_saved(self._locks).addCallback(lambda _: answer)
 
 
 def _read(request: RemotingCommand, type_: type[B]) -> B:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -12,9 +13,11 @@ from pymq.broker.queuelocks import RebalanceLockManager
 from pymq.errors import RequestError
 from pymq.interfaces import IRequestProcessor
 from pymq.testing.channels import FakeChannel
+from pymq.testing.documents import MemoryDocuments
 from pymq.wire.codes import RequestCode
 from pymq.wire.command import RemotingCommand
 from tests.broker.fixtures import started_clock
+from tests.broker.processors.parts import FakeSaver
 
 QUEUES = '[{"brokerName":"broker-a","queueId":0,"topic":"T1"},{"brokerName":"broker-a","queueId":1,"topic":"T1"}]'
 
@@ -24,12 +27,19 @@ class QueueLockProcessorTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """No locks."""
-        self.processor = QueueLockProcessor(locks=RebalanceLockManager(clock=started_clock()))
+        self.documents = MemoryDocuments()
+        self.saver = FakeSaver()
+        locks = RebalanceLockManager(self.documents, clock=started_clock())
+        self.processor = QueueLockProcessor(locks=locks, when_saved=self.saver.when_saved)
+
+    def asked(self, code: int, client_id: str, queues: str = QUEUES) -> Deferred[RemotingCommand]:
+        """The answer, when it is there."""
+        body = f'{{"clientId":"{client_id}","consumerGroup":"g","mqSet":{queues}}}'.encode()
+        return maybeDeferred(self.processor.process, FakeChannel(), RemotingCommand.request(code, body=body))
 
     def ask(self, code: int, client_id: str, queues: str = QUEUES) -> bytes:
         """The body of the answer, which must be a success."""
-        body = f'{{"clientId":"{client_id}","consumerGroup":"g","mqSet":{queues}}}'.encode()
-        answer = self.processor.process(FakeChannel(), RemotingCommand.request(code, body=body))
+        answer = self.successResultOf(self.asked(code, client_id, queues))
         self.assertEqual(answer.code, 0)
         return bytes(answer.body)
 
@@ -46,6 +56,21 @@ class QueueLockProcessorTests(SynchronousTestCase):
     def test_granted_queues_are_repeated_exactly(self) -> None:
         """Clients compare them with their own, broker name included."""
         self.assertEqual(self.lock("a"), json.loads(QUEUES))
+
+    def test_lock_is_saved_before_its_owner_knows(self) -> None:
+        """So that a broker that is killed cannot give it to another afterwards."""
+        self.saver.is_slow = True
+        waiting = self.asked(RequestCode.LOCK_BATCH_MQ, "a")
+        self.assertNoResult(waiting)
+        self.saver.finish()
+        self.assertEqual((self.successResultOf(waiting).code, self.documents.saves), (0, ["queueLocks.json"]))
+
+    def test_lock_that_cannot_be_saved_is_not_given(self) -> None:
+        """The client asks again."""
+        self.saver.is_slow = True
+        waiting = self.asked(RequestCode.LOCK_BATCH_MQ, "a")
+        self.saver.finish(OSError(28, "No space left on device"))
+        self.failureResultOf(waiting, OSError)
 
     def test_nothing_granted_is_an_empty_list(self) -> None:
         """Not a missing one: Go reads it strictly."""

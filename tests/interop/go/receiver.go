@@ -15,7 +15,8 @@ import (
 const (
 	flushEvery = 100 * time.Millisecond
 	// The client notes that messages are consumed a moment after our callback, and its shutdown does not wait for that.
-	settle    = 300 * time.Millisecond
+	settle = 300 * time.Millisecond
+	// The most messages of one call of the listener, and of one pull.
 	batchMax  = 32
 	pollMax   = 500 * time.Millisecond
 	pullPause = 100 * time.Millisecond
@@ -27,6 +28,7 @@ type receiver struct {
 	topic       string
 	selector    consumer.MessageSelector
 	expect      int
+	work        time.Duration
 	deadline    time.Time
 	options     []consumer.Option
 	mutex       sync.Mutex
@@ -61,6 +63,7 @@ func receive(flags *flags, stop *stop) (int, error) {
 func newReceiver(flags *flags, stop *stop) (*receiver, error) {
 	r := &receiver{flags: flags, stop: stop, expect: flags.number("expect", math.MaxInt32), distinct: map[string]bool{},
 		selector: consumer.MessageSelector{Type: consumer.TAG, Expression: flags.get("tag", "*")},
+		work:     time.Duration(flags.number("work-ms", 0)) * time.Millisecond,
 		deadline: time.Now().Add(time.Duration(flags.number("timeout-s", 3600)) * time.Second)}
 	servers, err := nameServers(flags)
 	if err != nil {
@@ -83,7 +86,11 @@ func newReceiver(flags *flags, stop *stop) (*receiver, error) {
 }
 
 func (r *receiver) push() error {
-	options := append(r.options, consumer.WithConsumeMessageBatchMaxSize(batchMax), consumer.WithPullBatchSize(batchMax),
+	batch := batchMax
+	if r.work > 0 {
+		batch = 1
+	}
+	options := append(r.options, consumer.WithConsumeMessageBatchMaxSize(batch), consumer.WithPullBatchSize(batchMax),
 		consumer.WithConsumerOrder(r.flags.has("orderly")))
 	if r.flags.has("broadcast") {
 		options = append(options, consumer.WithConsumerModel(consumer.BroadCasting))
@@ -234,9 +241,14 @@ func (r *receiver) received(all []*primitive.MessageExt) {
 		}
 		note("received", fields{"body_prefix": prefix, "size": len(message.Body), "queueId": message.Queue.QueueId,
 			"queueOffset": message.QueueOffset, "msgId": message.MsgId, "tags": message.GetTags(),
-			"reconsume": message.ReconsumeTimes})
-		if r.flags.has("at-once") {
+			"reconsume": message.ReconsumeTimes, "at": time.Now().UnixMilli()})
+		if r.flags.has("at-once") || r.work > 0 {
 			flush()
+		}
+		if r.work > 0 {
+			time.Sleep(r.work)
+			show("consumed", fields{"queueId": message.Queue.QueueId, "queueOffset": message.QueueOffset,
+				"at": time.Now().UnixMilli()})
 		}
 		r.mutex.Lock()
 		r.distinct[prefix] = true

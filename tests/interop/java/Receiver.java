@@ -24,7 +24,7 @@ final class Receiver {
 
     private final Flags flags;
     private final String topic, group, tag;
-    private final int expect, size, failTimes;
+    private final int expect, size, failTimes, workMs;
     private final long deadline;
     private final Set<String> distinct = ConcurrentHashMap.newKeySet();
     private int queuesShown;
@@ -37,6 +37,7 @@ final class Receiver {
         expect = flags.number("expect", Integer.MAX_VALUE);
         size = flags.number("size", 0);
         failTimes = flags.number("fail-times", 0);
+        workMs = flags.number("work-ms", 0);
         deadline = System.nanoTime() + flags.number("timeout-s", 3600) * 1_000_000_000L;
     }
 
@@ -52,7 +53,7 @@ final class Receiver {
         DefaultMQPushConsumer consumer = ClientProgram.configured(new DefaultMQPushConsumer(group), flags);
         consumer.setConsumeFromWhere(from());
         if (flags.has("broadcast")) broadcast(consumer);
-        consumer.setConsumeMessageBatchMaxSize(failTimes > 0 ? 1 : 32);
+        consumer.setConsumeMessageBatchMaxSize(failTimes > 0 || workMs > 0 ? 1 : 32);
         consumer.setMaxReconsumeTimes(flags.number("max-reconsume", -1));
         consumer.setSuspendCurrentQueueTimeMillis(100);
         consumer.setConsumeThreadMin(4);
@@ -153,6 +154,15 @@ final class Receiver {
         queuesShown = queues;
     }
 
+    private void work(MessageExt message) {
+        try {
+            Thread.sleep(workMs);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        Events.print("consumed", "queueId", message.getQueueId(), "queueOffset", message.getQueueOffset(), "at", System.currentTimeMillis());
+    }
+
     private boolean failing(List<MessageExt> all) { return all.get(0).getReconsumeTimes() < failTimes; }
 
     private void received(MessageExt message) {
@@ -164,7 +174,8 @@ final class Receiver {
             "reconsume", message.getReconsumeTimes(), "topic", message.getTopic(), "born", message.getBornTimestamp(),
             "stored", message.getStoreTimestamp(), "at", System.currentTimeMillis(),
             "sysFlag", message.getSysFlag(), "storeSize", message.getStoreSize());
-        if (flags.has("at-once")) Events.flush();
+        if (flags.has("at-once") || workMs > 0) Events.flush();
+        if (workMs > 0) work(message);
         if (message.getReconsumeTimes() >= failTimes) distinct.add(String.valueOf(prefix));
     }
 }

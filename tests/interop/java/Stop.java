@@ -18,7 +18,7 @@ final class Stop {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             wanted = true;
             try {
-                FINISHED.await(10, TimeUnit.SECONDS);
+                FINISHED.await(20, TimeUnit.SECONDS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

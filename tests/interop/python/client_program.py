@@ -296,14 +296,15 @@ class Receiver:
             flags.group,
             message_model="BROADCASTING" if flags.broadcast else "CLUSTERING",
             consume_from_where=where,
-            consume_message_batch_max_size=1 if flags.fail_times else 32,
+            consume_message_batch_max_size=1 if flags.fail_times or flags.work_ms else 32,
             max_reconsume_times=flags.max_reconsume,
             suspend_current_queue_time_s=0.1,
             await_termination_s=5,
             **self.settings,
         )
         consumer.subscribe(flags.topic, self.selector())
-        (consumer.listen_orderly if flags.orderly else consumer.listen)(lambda messages, _: self.received_all(messages))
+        listener = self.consume if flags.work_ms else lambda messages, _: self.received_all(messages)
+        (consumer.listen_orderly if flags.orderly else consumer.listen)(listener)
         await consumer.start()
         say("ready")
         while not self.over():
@@ -343,6 +344,15 @@ class Receiver:
         if queues != self.queues_shown:
             append("assigned", queues=queues)
         self.queues_shown = queues
+
+    async def consume(self, messages, _context):
+        """As `received_all`, for the one message of a call, and it takes a while."""
+        status = self.received_all(messages)
+        flush()
+        await sleep(self.flags.work_ms / 1000)
+        (message,) = messages
+        say("consumed", queueId=message.queue_id, queueOffset=message.queue_offset, at=int(reactor.seconds() * 1000))
+        return status
 
     def received_all(self, messages):
         """Messages came; what the listener answers."""
@@ -470,6 +480,7 @@ def parse():
         "time": 0,
         "delay-level": 0,
         "fail-times": 0,
+        "work-ms": 0,
         "max-reconsume": -1,
         "immunity-s": 0,
         "compress-level": None,

@@ -1,0 +1,1 @@
+Locks on queues outlive the broker, so that after its restart no two consumers of a group that listens in order work on one queue; and a Python consumer no longer consumes a queue that it gave up while the queue waited for its turn. ``docs/order.rst`` tells of consumption in order.
