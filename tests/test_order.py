@@ -1,4 +1,4 @@
-"""Consumption in order by a group, with the real client and broker in one process: never two at once in a queue, none left out."""
+"""Consumption in order by a group, client and broker in one process: never two at once in a queue, none left out."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class OrderTests(SynchronousTestCase):
         self.check()
 
     def test_locks_are_on_the_disk_before_a_crash(self) -> None:
-        """A second after they were given; a stop is not needed."""
+        """They were saved before they were given; a stop is not needed."""
         files = self.cluster.brokers[0].files
         text = files.read_bytes("config/queueLocks.json").decode()
         self.assertEqual([text.count(f"@{name}") > 0 for name in ("one", "two")], [True, True])

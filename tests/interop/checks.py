@@ -79,8 +79,8 @@ class Call:
     end: int
 
 
-def calls(owner, program, ended=None):
-    """The calls of a receiver that works (--work-ms). Those that it never came back from ended with it, at `ended`."""
+def calls(owner, program, ended):
+    """The calls of a receiver that works (--work-ms). One that it never came back from ended with it, at `ended`."""
     found, under_way = [], {}
     for event in program.events:
         if event["event"] == "received":
@@ -90,7 +90,6 @@ def calls(owner, program, ended=None):
             begun = under_way.pop(event["queueId"])
             assert begun["queueOffset"] == event["queueOffset"], f"{owner} consumed another message than it was given: {event}"
             found.append(Call(owner, event["queueId"], event["queueOffset"], begun["at"], event["at"]))
-    assert ended or not under_way, f"{owner} did not consume {list(under_way.values())}"
     return found + [Call(owner, queue, one["queueOffset"], one["at"], ended) for queue, one in under_way.items()]
 
 

@@ -15,8 +15,12 @@ FAMILIES = ("java-4.9.8", "java-5.5.0", "go", "python")
 #: The first consumer and the one that joins it.
 PAIRS = (*((family, family) for family in FAMILIES), ("java-4.9.8", "python"), ("python", "java-5.5.0"))
 WORK_MS = 20
-#: What happens in the middle happens after so many messages of the one it happens to.
+#: A little more than is consumed, so that there is always something in hand; and so much at the beginning.
+SEND_INTERVAL_MS = 4
+BACKLOG = 200
+#: What happens in the middle happens after so many messages, and so many after a restart show what came of it.
 WARM = 40
+AFTERWARDS = 1000
 #: A lock lives for 60 s after its last renewal, Java 4.9's late release takes 20 s; the rest is for slow machines.
 HAND_OVER_S = 150
 #: Renewals come every 20 s, so that of the 60 s at least 40 are left; half of them are for slow machines.
@@ -26,7 +30,7 @@ QUERY_CONSUMER_OFFSET = 14
 
 @pytest.fixture(scope="module")
 def pymq():
-    """One broker for all tests here; each test has a topic and a group of its own."""
+    """One broker for the tests that leave it alone; each test has a topic and a group of its own."""
     with PyMQServer() as server:
         yield server
 
@@ -41,6 +45,16 @@ def fill(server, topic, per_queue):
     programs.send("python", server, topic, per_queue * QUEUES, size=64, mode="ordered", quiet=True)
 
 
+@contextlib.contextmanager
+def stream(server, topic):
+    """While the block runs, more messages come to each queue than are consumed."""
+    fill(server, topic, BACKLOG)
+    flags = {"group": "PG-order", "size": 64, "mode": "ordered", "forever": True, "interval_ms": SEND_INTERVAL_MS, "quiet": True}
+    with Program("python", "send", namesrv=server.namesrv, topic=topic, **flags) as sender:
+        yield
+        sender.stop()
+
+
 def consumer(server, family, topic, instance, **flags):
     """A consumer that reads in order and takes its time."""
     base = {"group": f"CG-{topic}", "size": 64, "orderly": True, "work_ms": WORK_MS}
@@ -48,30 +62,40 @@ def consumer(server, family, topic, instance, **flags):
 
 
 @contextlib.contextmanager
-def two_consumers(server, family, topic, per_queue):
-    """Two of one group that shared the queues while they were empty, and are in the middle of them now."""
+def two_consumers(server, family, topic):
+    """Two of one group that shared the queues while they were empty."""
     with consumer(server, family, topic, "one") as one, consumer(server, family, topic, "two") as two:
         for member in (one, two):
             member.wait_queues(QUEUES // 2, HAND_OVER_S)
-        fill(server, topic, per_queue)
-        for member in (one, two):
-            wait_consumed(member, WARM)
         yield one, two
 
 
-def wait_consumed(member, count, timeout_s=HAND_OVER_S):
-    """Wait until a consumer has consumed so many."""
-    member.wait_event("consumed", count, timeout_s)
+def wait_more(members, count):
+    """Wait until each of them consumed so many more messages."""
+    targets = [(member, len(member.of("consumed")) + count) for member in members]
+    for member, target in targets:
+        member.wait_event("consumed", target, HAND_OVER_S)
 
 
-def wait_all(members, per_queue, timeout_s=HAND_OVER_S):
-    """Wait until the members have consumed all queues between them."""
+def wait_all(server, topic, members):
+    """Wait until the members consumed all that was sent; the last of them must be running."""
+    count = sum(wire.queue_ends(server.broker, topic, QUEUES))
 
     def done():
-        places = {(event["queueId"], event["queueOffset"]) for member in members for event in member.of("consumed")}
-        return len(places) >= per_queue * QUEUES
+        return len({(event["queueId"], event["queueOffset"]) for member in members for event in member.of("consumed")}) >= count
 
-    members[-1].child.wait_for(done, timeout_s, f"{per_queue} messages of {QUEUES} queues")
+    members[-1].child.wait_for(done, HAND_OVER_S, f"{count} messages of {QUEUES} queues")
+
+
+def stopped(name, member):
+    """Stop a consumer that is in the middle of something, perhaps; its calls."""
+    member.stop()
+    return checks.calls(name, member, now_ms())
+
+
+def now_ms():
+    """The time that all programs here share."""
+    return int(time.time() * 1000)
 
 
 def hand_overs(queues):
@@ -92,57 +116,54 @@ def in_hand(earlier, later):
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_joins_and_leaves(pymq, first, second):
     """A second consumer takes half of the queues over and gives them back."""
-    per_queue = 600
     topic = new_topic(pymq, "join", first, second)
-    fill(pymq, topic, per_queue)
-    with consumer(pymq, first, topic, "one") as one, consumer(pymq, second, topic, "two") as two:
-        two.wait_queues(QUEUES // 2, HAND_OVER_S)
-        wait_consumed(two, WARM)
-        two.stop()
-        wait_all((two, one), per_queue)
-        one.stop()
-        queues = checks.one_after_the_other(checks.calls("one", one) + checks.calls("two", two), in_hand)
-        assert [len({call.offset for call in line}) for line in queues.values()] == [per_queue] * QUEUES
-        assert hand_overs(queues)
+    with consumer(pymq, first, topic, "one") as one:
+        with stream(pymq, topic):
+            wait_more([one], WARM)
+            with consumer(pymq, second, topic, "two") as two:
+                two.wait_queues(QUEUES // 2, HAND_OVER_S)
+                wait_more([two], WARM)
+                called = stopped("two", two)
+        wait_all(pymq, topic, (two, one))
+        queues = checks.one_after_the_other([*stopped("one", one), *called], in_hand)
+        assert {later.owner for _, later in hand_overs(queues)} == {"one", "two"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_broker_restarts(family):
     """The broker stops and starts, and is killed and starts: each consumer goes on with its queues where it was."""
-    per_queue = 2500
     with PyMQServer() as server:
         topic = new_topic(server, "restart", family)
-        with two_consumers(server, family, topic, per_queue) as (one, two):
-            for end in (server.stop, server.kill):
-                end()
-                server.start()
-                for member in (one, two):
-                    wait_consumed(member, len(member.of("consumed")) + 10 * WARM)
-            wait_all((one, two), per_queue)
-            for member in (one, two):
-                member.stop()
-            queues = checks.one_after_the_other(checks.calls("one", one) + checks.calls("two", two), in_hand)
+        with two_consumers(server, family, topic) as (one, two):
+            with stream(server, topic):
+                wait_more((one, two), WARM)
+                for end in (server.stop, server.kill):
+                    end()
+                    server.start()
+                    wait_more((one, two), AFTERWARDS)
+            wait_all(server, topic, (one, two))
+            queues = checks.one_after_the_other([*stopped("one", one), *stopped("two", two)], in_hand)
             print(f"{family}: {len(hand_overs(queues))} queues changed hands")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_consumer_is_killed(pymq, family):
     """Its queues rest until its locks ran out; then the other goes on from what was committed."""
-    per_queue = 600
     topic = new_topic(pymq, "killed", family)
-    with two_consumers(pymq, family, topic, per_queue) as (one, two):
-        one.kill()
-        killed_ms = int(time.time() * 1000)
-        committed = {queue: committed_offset(pymq, f"CG-{topic}", topic, queue) for queue in range(QUEUES)}
-        wait_all((one, two), per_queue)
-        two.stop()
+    with two_consumers(pymq, family, topic) as (one, two):
+        with stream(pymq, topic):
+            wait_more((one, two), WARM)
+            one.kill()
+            killed_ms = now_ms()
+            committed = {queue: committed_offset(pymq, f"CG-{topic}", topic, queue) for queue in range(QUEUES)}
+        wait_all(pymq, topic, (one, two))
 
         def from_committed(earlier, later):
             return earlier.owner == "one" and later.owner == "two" and later.offset == committed[later.queue]
 
-        called = checks.calls("one", one, killed_ms) + checks.calls("two", two)
+        called = [*checks.calls("one", one, killed_ms), *stopped("two", two)]
         changes = hand_overs(checks.one_after_the_other(called, from_committed))
-        taken = [later for earlier, later in changes if later.owner == "two" and later.begin > killed_ms]
+        taken = [later for _, later in changes if later.owner == "two" and later.begin > killed_ms]
         rested_s = sorted((later.begin - killed_ms) / 1000 for later in taken)
         print(f"{family}: taken over after {rested_s} s")
         assert len(taken) == QUEUES // 2
@@ -163,9 +184,7 @@ def test_suspended_queue(pymq, family):
     topic = new_topic(pymq, "suspend", family)
     fill(pymq, topic, per_queue)
     with consumer(pymq, family, topic, "one", fail_times=2) as one:
-        wait_consumed(one, 3 * per_queue * QUEUES)
-        one.stop()
-        called = checks.calls("one", one)
-        queues = checks.one_after_the_other(called, lambda earlier, later: later.offset == earlier.offset)
+        one.wait_event("consumed", 3 * per_queue * QUEUES, HAND_OVER_S)
+        queues = checks.one_after_the_other(stopped("one", one), in_hand)
         for line in queues.values():
             assert [call.offset for call in line] == [offset for offset in range(per_queue) for _ in range(3)]
