@@ -99,8 +99,11 @@ class IndexFile:
         entry_at = self._entries_at + count * _ENTRY_BYTES
         read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, _ENTRY.pack_into
         seed_topic, seed, seconds_ms, seconds = "", topic_seed(""), 0, 0
-        self._back(0)
-        self._back(min(entry_at, self.file.size_bytes - 1))
+        entries_end = self._entries_at + min(limit, count + sum([len(row[1]) for row in rows[start:]])) * _ENTRY_BYTES
+        for position in (0, *range(entry_at, entries_end, _PAGE_BYTES), entries_end - 1):
+            self._back(position)
+        # A file in use has soon touched every page of slots.
+        is_sparse = backed.find(0, 0, (self._entries_at - 1 >> _PAGE_SHIFT) + 1) >= 0
         for at in range(start, len(rows)):
             topic, keys, log_offset, store_ms = rows[at]
             if log_offset < end_offset:
@@ -115,10 +118,9 @@ class IndexFile:
                     self._set_end(count, used, end_offset, end_ms)
                     return at, count - first
                 slot_at = _HEADER_BYTES + key_hash % slots * _SLOT_BYTES
-                if not (backed[slot_at >> _PAGE_SHIFT] and backed[entry_at + _ENTRY_BYTES - 1 >> _PAGE_SHIFT]):
+                if is_sparse and not backed[slot_at >> _PAGE_SHIFT]:
                     try:
                         self._back(slot_at)
-                        self._back(entry_at + _ENTRY_BYTES - 1)
                     except OSError:
                         self._set_end(count, used, end_offset, end_ms)
                         raise
