@@ -16,9 +16,10 @@ from pymq.broker.filters import is_tag_type
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.offsets import ConsumerOffsetManager
 from pymq.broker.processors.compactfields import CompactFields
+from pymq.broker.processors.jsonfields import json_decoder
 from pymq.broker.processors.pull import BROADCASTING, MASTER_ID, count_found, tag_filter_of
 from pymq.broker.processors.storesettings import ROLE_SLAVE, StoreSettings
-from pymq.broker.processors.templates import AnswerTemplate, answer_template
+from pymq.broker.processors.templates import answer_templates
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.interfaces import IBufferedChannel, IClock, IMessageStore
@@ -37,19 +38,7 @@ _CODE = int(RequestCode.PULL_MESSAGE)
 _RESPONSE_OR_ONEWAY = 3
 
 
-class _PullFrame(msgspec.Struct):
-    """A JSON header of code 11. Types are strict where the general reader is lenient: what does not fit goes there."""
-
-    code: int
-    extFields: PullMessageRequestHeader
-    opaque: int = 0
-    flag: int = 0
-    version: int = 0
-    language: str = "JAVA"
-    remark: str | None = None
-
-
-_decode_json = msgspec.json.Decoder(_PullFrame, strict=False).decode
+_decode_json = json_decoder(PullMessageRequestHeader)
 
 
 class _NotPlainError(Exception):
@@ -82,7 +71,8 @@ class PullLane:
         self._stats = stats
         self._clock = clock
         self._compact = CompactFields(PullMessageRequestHeader)
-        self._templates = _make_templates()
+        holes = {"nextBeginOffset": b"%d", "minOffset": b"%d", "maxOffset": b"%d"}
+        self._templates = answer_templates(_found, holes)
         #: Parsed subscription texts of pulls that bring their own.
         self._filters: dict[str | None, frozenset[int] | None] = {}
 
@@ -156,12 +146,8 @@ class PullLane:
         return tag_filter_of(subscription)
 
 
-def _make_templates() -> tuple[AnswerTemplate, AnswerTemplate]:
-    """The answers by header type, cut from the general path's."""
+def _found(kind: SerializeType) -> RemotingCommand:
+    """The general path's answer to a pull that finds messages."""
     header = PullMessageResponseHeader(suggest_which_broker_id=MASTER_ID, next_begin_offset=0, min_offset=0, max_offset=0)
-    holes = {"nextBeginOffset": b"%d", "minOffset": b"%d", "maxOffset": b"%d"}
-    templates = []
-    for kind in (SerializeType.JSON, SerializeType.ROCKETMQ):
-        request = RemotingCommand(RequestCode.PULL_MESSAGE, serialize_type=kind)
-        templates.append(answer_template(request.reply(ResponseCode.SUCCESS, GetStatus.FOUND.name, header), holes))
-    return templates[SerializeType.JSON], templates[SerializeType.ROCKETMQ]
+    request = RemotingCommand(RequestCode.PULL_MESSAGE, serialize_type=kind)
+    return request.reply(ResponseCode.SUCCESS, GetStatus.FOUND.name, header)

@@ -15,10 +15,11 @@ from twisted.python.failure import Failure
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.processors.compactfields import CompactFields
+from pymq.broker.processors.jsonfields import json_decoder
 from pymq.broker.processors.linger import Linger
 from pymq.broker.processors.send import IFlusher, SendAnswers, after_flush, check_stored, flush_error, store_closed
 from pymq.broker.processors.sendproperties import own_properties, read_send_properties
-from pymq.broker.processors.templates import AnswerTemplate, answer_template
+from pymq.broker.processors.templates import AnswerTemplate, answer_templates
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.errors import RequestError, StoreClosed
@@ -49,19 +50,7 @@ _ONEWAY_BIT = 2
 _UNUSUAL = 0
 
 
-class _SendFrame(msgspec.Struct):
-    """A JSON header of code 310. Types are strict where the general reader is lenient: what does not fit goes there."""
-
-    code: int
-    extFields: SendMessageRequestHeaderV2
-    opaque: int = 0
-    flag: int = 0
-    version: int = 0
-    language: str = "JAVA"
-    remark: str | None = None
-
-
-_decode_json = msgspec.json.Decoder(_SendFrame, strict=False).decode
+_decode_json = json_decoder(SendMessageRequestHeaderV2)
 
 #: Who waits for an answer: channel, header type, opaque; None for a oneway message.
 _Caller = tuple[IBufferedChannel, int, int] | None
@@ -310,11 +299,7 @@ class SendLane:
         message_id = self._store_host.hex().upper().encode("ascii") + b"%016X"
         holes = {"msgId": message_id, "queueId": b"%d", "queueOffset": b"%d"}
         stored = [PutResult(PutStatus.PUT_OK, 0, 0)]
-        json, compact = (
-            answer_template(self._answers.stored(_request(kind, 0), ResponseCode.SUCCESS, 0, stored), holes)
-            for kind in (SerializeType.JSON, SerializeType.ROCKETMQ)
-        )
-        return json, compact
+        return answer_templates(lambda kind: self._answers.stored(_request(kind, 0), ResponseCode.SUCCESS, 0, stored), holes)
 
 
 def _request(header_type: int, opaque: int) -> RemotingCommand:

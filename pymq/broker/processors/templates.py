@@ -7,7 +7,7 @@ send what the processors would have sent, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -107,6 +107,14 @@ def answer_template(answer: RemotingCommand, holes: Mapping[str, bytes]) -> Answ
     fields = {name: _HOLE.format(name) if name in holes else value for name, value in (answer.ext_fields or {}).items()}
     marked = attrs.evolve(answer, ext_fields=fields, opaque=_OPAQUE_MARK)
     return CompactTemplate(marked, holes) if answer.serialize_type == SerializeType.ROCKETMQ else JSONTemplate(marked, holes)
+
+
+def answer_templates(
+    answer_to: Callable[[SerializeType], RemotingCommand], holes: Mapping[str, bytes]
+) -> tuple[AnswerTemplate, AnswerTemplate]:
+    """The templates of an answer by header type; `answer_to(type)` makes it for a request of that type."""
+    json, compact = (answer_template(answer_to(kind), holes) for kind in (SerializeType.JSON, SerializeType.ROCKETMQ))
+    return json, compact
 
 
 def _replace_once(header: bytes, mark: bytes, by: bytes) -> bytes:
