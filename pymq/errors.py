@@ -60,6 +60,10 @@ class StoreDamaged(StoreError):
     """A file of the store contradicts its layout; the text names file, offset and cause."""
 
 
+class SyncFailed(StoreError, OSError):
+    """A file or folder could not be made durable. Nobody knows what of it is on the disk, and trying again does not tell."""
+
+
 class StoreReadOnly(StoreError):
     """The store takes no more messages: the disk failed or is full; the text says which."""
 

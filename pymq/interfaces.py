@@ -154,7 +154,7 @@ class IMessageStore(Interface):
     def flush():
         """Make everything put so far durable; the log offset up to which it is. May block.
 
-        Raises StoreReadOnly on an I/O error.
+        Raises StoreReadOnly on an I/O error, and ever after until the store is opened anew.
         """
 
     def describe():
@@ -211,7 +211,7 @@ class IFiles(Interface):
         """Put a small file in place atomically and durably: write beside it, sync, rename, sync the folder."""
 
     def sync_folder(folder):
-        """Make creations and deletions in a folder durable."""
+        """Make creations and deletions in a folder durable. Raises SyncFailed, an OSError."""
 
     def lock(path):
         """Take the process lock of store.md 1.3 on a file. Raises StoreLocked. Returns a callable that releases it."""
@@ -242,7 +242,9 @@ class IFile(Interface):
         """A writable memoryview of the whole file, the same one at each call; reads see what write_at wrote."""
 
     def sync():
-        """Make the content durable. Raises OSError, after which the file must not be trusted (architecture.md, fsync)."""
+        """Make the content durable. Raises SyncFailed, an OSError: what was written since the last sync may be lost although it
+        can be read, and a later sync that succeeds proves nothing.
+        """
 
     def close():
         """Give the file back; views that are still held stay readable."""

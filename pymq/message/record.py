@@ -93,6 +93,9 @@ _unpack_int32 = struct.Struct(">i").unpack_from
 _unpack_int64 = struct.Struct(">q").unpack_from
 _pack_length = struct.Struct(">h").pack
 
+#: What a disk writes whole or not at all.
+SECTOR_BYTES = 512
+
 
 @attrs.define(eq=False)
 class RecordDraft:
@@ -294,6 +297,20 @@ def check_record(
         check.tags_code = tags_code_of(property_of(properties, TAGS))
         check.index_keys = index_keys(properties)
     return check
+
+
+def is_torn_behind_body(view: Any, position: int, size: int) -> bool:
+    """Whether topic or properties of a sound record, which no CRC covers, were lost when the power was cut: a sector behind the
+    body holds nothing but zeros, or the record ends with zeros and nothing follows. `view` begins at the beginning of a sector.
+    """
+    head = HEADS[_unpack_int32(view, position + SYS_FLAG_POSITION)[0] >> _V6_SHIFT & 3]
+    tail, end = position + head.size_bytes + head.unpack_from(view, position)[-1], position + size
+    is_v2 = _unpack_size_magic(view, position)[1] == MAGIC_V2
+    spans = _tail_spans(view, tail, end, is_v2)
+    if spans is not None and spans[2] < end and not view[end - 1] and not any(view[end : end + BLANK_BYTES]):
+        return True
+    first = -(-tail // SECTOR_BYTES) * SECTOR_BYTES
+    return any(not any(view[start : min(start + SECTOR_BYTES, end)]) for start in range(first, end, SECTOR_BYTES))
 
 
 def _tail_spans(view: Any, position: int, end: int, v2: bool) -> tuple[int, int, int, int] | None:

@@ -84,6 +84,7 @@ class BrokerController(Service):
         reactor: Any,
         files: IFiles | None = None,
         flush_thread: FlushThread | None = None,
+        document_thread: FlushThread | None = None,
         say: Callable[[str], None] = say_line,
         warnings: Sequence[str] = (),
     ) -> None:
@@ -93,7 +94,7 @@ class BrokerController(Service):
         self._files = files
         self._flush_thread = flush_thread or FlushThread(reactor)
         # Another one, so that no sender waits for a document's write behind his flush.
-        self._document_thread = flush_thread or FlushThread(reactor, name="pymq-documents")
+        self._document_thread = document_thread or FlushThread(reactor, name="pymq-documents")
         self._saver = DocumentSaver(clock=reactor, run_blocking=self._document_thread.run)
         self._say = say
         self._warnings = warnings

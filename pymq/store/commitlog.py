@@ -32,6 +32,7 @@ from pymq.message.record import (
 from pymq.message.results import PutResult, PutStatus
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
+from pymq.store.files import is_out_of_room
 from pymq.store.segment import Segment
 from pymq.store.segmentlist import SegmentList
 
@@ -68,6 +69,8 @@ class CommitLog:
         self.end = 0
         self.flushed = 0
         self.last_store_ms = 0
+        #: Whether the last append was cut short because there was no room on the disk.
+        self.is_out_of_room = False
 
     @property
     def min_offset(self) -> int:
@@ -94,18 +97,30 @@ class CommitLog:
         """Write drafts in order, all with the store timestamp `now_ms`; a result for each, and those that were stored.
 
         `find_queue` gives the queue that numbers the messages, or None for a topic or queue that cannot be. Queue offsets are
-        given out here, as the record holds them. Raises OSError when the disk fails: then none of the drafts counts as stored,
-        and nothing more must be appended.
+        given out here, as the record holds them. Where the disk has no room for them, the rest is refused, what was written of it
+        is zeroed, and `is_out_of_room` is set. Raises OSError when the disk fails: then none of the drafts counts as stored, and
+        nothing more must be appended.
         """
-        turn = _Turn(self, now_ms)
+        turn: _Turn | None = None
+        self.is_out_of_room = False
         try:
+            turn = _Turn(self, now_ms)
             number = 0
             while (number := turn.add_plain(drafts, number, find_queue, self._config.max_message_size)) < len(drafts):
                 number = self._add_special(turn, drafts, number, find_queue)
             turn.write()
-        except BaseException:
-            turn.give_offsets_back(find_queue)
-            raise
+        except BaseException as error:
+            if turn is not None:
+                turn.give_offsets_back(find_queue)
+            if not (isinstance(error, OSError) and is_out_of_room(error)):
+                raise
+            self.is_out_of_room = True
+            if self._segment is not None and self._position < self._segment.size_bytes:
+                self._segment.zero_from(self._position)
+            results, stored = ([], []) if turn is None else turn.kept()
+            reason = f"the broker's disk is full: {error}"
+            refused = [PutResult(PutStatus.SERVICE_NOT_AVAILABLE, reason=reason) for _ in drafts[len(results) :]]
+            return results + refused, stored
         if turn.stored:
             self.last_store_ms = now_ms
         return turn.results, turn.stored
@@ -236,7 +251,7 @@ class CommitLog:
 class _Turn:
     """The records of one append on their way into the last file, and into the next ones when it is full."""
 
-    __slots__ = ("_begin", "_limit", "_log", "_now_ms", "_parts", "_position", "_segment", "results", "stored")
+    __slots__ = ("_begin", "_kept", "_limit", "_log", "_now_ms", "_parts", "_position", "_segment", "results", "stored")
 
     def __init__(self, log: CommitLog, now_ms: int) -> None:
         self._log = log
@@ -247,6 +262,8 @@ class _Turn:
         self._parts: list[bytes] = []
         self.results: list[PutResult] = []
         self.stored: list[RecordDraft] = []
+        #: How many results and stored drafts belong to files that were finished.
+        self._kept = (0, 0)
 
     def add_plain(self, drafts: Sequence[RecordDraft], start: int, find_queue: QueueFinder, body_max: int) -> int:
         """Lay down the drafts from number `start` on, up to the first that is not plain; its number, or how many there are.
@@ -333,6 +350,8 @@ class _Turn:
         self._parts.append(blank_record(self._segment.size_bytes - self._position))
         self._segment.write_at(self._begin, b"".join(self._parts))
         self._parts = []
+        self._log.advance(self._segment.size_bytes)
+        self._kept = (len(self.results), len(self.stored))
         self._segment = self._log.roll()
         self._begin = self._position = 0
         self._limit = self._segment.size_bytes - BLANK_BYTES
@@ -345,8 +364,13 @@ class _Turn:
             self._log.advance(self._position)
 
     def give_offsets_back(self, find_queue: QueueFinder) -> None:
-        """Undo the numbering: nothing of this turn was stored."""
-        for draft in reversed(self.stored):
+        """Undo the numbering: nothing of this turn was stored, but for what filled a file."""
+        for draft in reversed(self.stored[self._kept[1] :]):
+            draft.size = 0
             queue = find_queue(draft.topic, draft.queue_id)
             if queue is not None and not draft.sys_flag & TRANSACTION_UNQUEUED_BIT:
                 queue.next_offset = draft.queue_offset
+
+    def kept(self) -> tuple[list[PutResult], list[RecordDraft]]:
+        """The results and the stored drafts that files hold which this turn filled."""
+        return self.results[: self._kept[0]], self.stored[: self._kept[1]]

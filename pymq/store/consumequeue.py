@@ -38,12 +38,13 @@ class ConsumeQueue:
     """One queue. `min_offset` and `end_offset` are the first readable queue offset and the one behind the last.
 
     `next_offset` is what the next record gets; it runs ahead of `end_offset` only within one append. `max_log_offset` is the end
-    of the newest record that has a unit. `anomalies` counts units whose record claimed another place.
+    of the newest record that has a unit. `anomalies` counts units whose record claimed another place. `is_cut` says that units
+    were taken away, which is not durable before the next sync.
     """
 
     __slots__ = (
-        "_position", "_room_end", "_segment", "_view", "anomalies", "end_offset", "has_lost_units", "max_log_offset",
-        "min_offset", "next_offset", "queue_id", "rolled", "segments", "topic", "topic_field",
+        "_position", "_room_end", "_segment", "_view", "anomalies", "end_offset", "has_lost_units", "is_cut",
+        "max_log_offset", "min_offset", "next_offset", "queue_id", "rolled", "segments", "topic", "topic_field",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class ConsumeQueue:
         self.max_log_offset = 0
         self.anomalies = 0
         self.has_lost_units = False
+        self.is_cut = False
         self._segment: Segment | None = None
         self._view: memoryview | None = None
         #: Where the next unit goes in the last file, and before what position the fast way may write: 0 while it is not mapped.
@@ -99,6 +101,8 @@ class ConsumeQueue:
                 return False
             # Java logs this and appends at the end all the same; the unit is then not where its record says.
             self.anomalies += 1
+        # Until the unit is written the fast way stays closed: what fails below is tried again, maybe in another file.
+        self._room_end = 0
         segment = self._segment
         if segment is None or self._position >= segment.size_bytes:
             segment = self._segment = self._roll()
@@ -129,10 +133,15 @@ class ConsumeQueue:
         """Make the first file, with fillers before the first unit when that is not at the file's beginning."""
         place = queue_offset * _UNIT_BYTES
         base = place - place % self.segments.size_bytes
-        segment = self._segment = self.segments.append(base)
+        segment = self.segments.append(base)
+        try:
+            if place > base:
+                segment.write_at(0, UNIT.pack(0, FILLER_SIZE, 0) * ((place - base) // _UNIT_BYTES))
+        except OSError:
+            self.segments.delete_last()
+            raise
+        self._segment = segment
         self._position = place - base
-        if self._position:
-            segment.write_at(0, UNIT.pack(0, FILLER_SIZE, 0) * (self._position // _UNIT_BYTES))
         self.min_offset = self.end_offset = queue_offset
 
     def units_from(self, queue_offset: int) -> memoryview | None:
@@ -195,6 +204,7 @@ class ConsumeQueue:
     def _cut(self, segment: Segment, position: int) -> bool:
         """End the queue at a place: what follows goes, in the file and behind it. Whether there was anything."""
         is_changed = self.segments.truncate(segment.base + position)
+        self.is_cut = self.is_cut or is_changed
         self._set_end(segment, position)
         return is_changed
 
@@ -227,8 +237,14 @@ class ConsumeQueue:
                 self._cut(segment, position)
                 return
             self.segments.delete_last()
+            self.is_cut = True
         self._set_end(None, 0)
         self.min_offset = 0
+
+    def drop_last(self) -> None:
+        """Drop the newest unit of the last file, which a power cut left half written. Raises OSError."""
+        if self._segment is not None and self._position:
+            self._cut(self._segment, self._position - _UNIT_BYTES)
 
     def correct_min_offset(self, log_min: int) -> None:
         """Find the first unit whose record is still in the log (store.md 3.4); the end of the queue when none is (as 5.x does).
@@ -259,9 +275,13 @@ class ConsumeQueue:
         self.correct_min_offset(log_min)
         return count
 
-    def mark_dirty(self) -> None:
-        """Have the next `sync` cover the files at the end: after a crash nobody knows how much of them is on disk."""
-        self.segments.mark_dirty(self.end_offset * _UNIT_BYTES - _FILES_SCANNED * self.segments.size_bytes)
+    def mark_dirty(self, *, rewrites: bool = False) -> None:
+        """Have the next `sync` cover the files at the end: after a crash nobody knows how much of them is on disk.
+
+        `rewrites` is that of SegmentList.mark_dirty.
+        """
+        begin = self.end_offset * _UNIT_BYTES - _FILES_SCANNED * self.segments.size_bytes
+        self.segments.mark_dirty(begin, rewrites=rewrites)
 
     @property
     def is_dirty(self) -> bool:
@@ -271,6 +291,7 @@ class ConsumeQueue:
     def sync(self) -> None:
         """Make the units durable. May run while units are added. Raises OSError."""
         self.segments.sync()
+        self.is_cut = False
 
     def release_idle(self) -> None:
         """Give back the files that nobody used since the last call."""

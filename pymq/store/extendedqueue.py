@@ -75,10 +75,10 @@ class ExtendedConsumeQueue(ConsumeQueue):
         """Whether there is something in either that is not yet synced."""
         return self.segments.is_dirty or self.ext.segments.is_dirty
 
-    def mark_dirty(self) -> None:
+    def mark_dirty(self, *, rewrites: bool = False) -> None:
         """Have the next `sync` cover the files at the end of both."""
-        super().mark_dirty()
-        self.ext.segments.mark_dirty(self.ext.end - 2 * self.ext.segments.size_bytes)
+        super().mark_dirty(rewrites=rewrites)
+        self.ext.segments.mark_dirty(self.ext.end - 2 * self.ext.segments.size_bytes, rewrites=rewrites)
 
     def sync(self) -> None:
         """Make both durable. May run while units are added. Raises OSError."""

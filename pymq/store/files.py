@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from zope.interface import implementer
 
-from pymq.errors import StoreLocked
+from pymq.errors import StoreLocked, SyncFailed
 from pymq.interfaces import IFile, IFiles
 
 _LOCK_TEXT = b"lock"
@@ -35,6 +35,11 @@ _held_locks: set[tuple[int, int]] = set()
 def physical_memory_bytes() -> int:
     """The machine's memory, which decides what counts as "in memory" for readers that are behind."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def is_out_of_room(error: OSError) -> bool:
+    """Whether an operation failed for want of room, by size or by quota, and so may work later. A sync never may."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) and not isinstance(error, SyncFailed)
 
 
 def open_files_max() -> int:
@@ -77,7 +82,9 @@ class DiskFile:
                 if error.errno == errno.ENXIO:
                     break
                 raise
-            chunk = os.pread(descriptor, min(_ZERO_CHUNK_BYTES, self.size_bytes - position), position)
+            # Not beyond the data: zeros in a hole would take room, which a full disk does not have.
+            hole = min(os.lseek(descriptor, position, os.SEEK_HOLE), self.size_bytes)
+            chunk = os.pread(descriptor, min(_ZERO_CHUNK_BYTES, hole - position), position)
             if chunk.count(0) != len(chunk):
                 self.write_at(position, bytes(len(chunk)))
                 is_changed = True
@@ -115,11 +122,14 @@ class DiskFile:
         return self._view
 
     def sync(self) -> None:
-        """Make the content durable, whichever way it was written. Raises OSError."""
-        if self._mapping is not None and self._descriptor < 0:
-            self._mapping.flush()
-        else:
-            os.fdatasync(self._open())
+        """Make the content durable, whichever way it was written. Raises SyncFailed."""
+        try:
+            if self._mapping is not None and self._descriptor < 0:
+                self._mapping.flush()
+            else:
+                os.fdatasync(self._open())
+        except OSError as error:
+            raise SyncFailed(error.errno, error.strerror, self.path) from error
 
     def close(self) -> None:
         """Give the descriptor and the mapping back; the mapping stays as long as somebody holds a view of it."""
@@ -286,5 +296,7 @@ def _sync_folder(full: str) -> None:
     descriptor = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise SyncFailed(error.errno, error.strerror, full) from error
     finally:
         os.close(descriptor)

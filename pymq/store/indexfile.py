@@ -42,6 +42,7 @@ _HEADER_BYTES, _SLOT_BYTES, _ENTRY_BYTES = _HEADER.size_bytes, _SLOT.size_bytes,
 _SECONDS_MAX = 2**31 - 1
 _PAGE_SHIFT = 12
 _PAGE_BYTES = 1 << _PAGE_SHIFT
+_REWRITE_BYTES = 1 << 20
 
 #: (topic, index keys, log offset, store timestamp in ms): one message to be found by its keys.
 IndexRow = tuple[str, Sequence[str], int, int]
@@ -184,24 +185,35 @@ class IndexFile:
         return fields
 
     def count_before(self, log_end: int | None, time_ms: int | None) -> int:
-        """The number of the first entry at or beyond `log_end`, or that may have been stored at `time_ms` or later."""
+        """The number of the first entry at or beyond `log_end`, or that may have been stored at `time_ms` or later, or that is
+        none: a power cut may have taken it though the header counts it.
+        """
         offset_limit = 2**63 if log_end is None else log_end
         seconds_limit = 2**31 if time_ms is None else (time_ms - 999 - self.begin_ms) / 1000
         entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + self.index_count * _ENTRY.size_bytes]
-        for number, (_, log_offset, seconds, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
-            if log_offset >= offset_limit or seconds >= seconds_limit:
+        newest = 0
+        for number, (key_hash, log_offset, seconds, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
+            if log_offset < newest or (not log_offset and not key_hash):
+                return number
+            newest = log_offset
+            # The first entry counts its time from the end of the file before, as in Java; it was stored at the file's begin.
+            if log_offset >= offset_limit or (seconds if number > 1 else 0) >= seconds_limit:
                 return number
         return self.index_count
 
     def cut(self, count: int) -> None:
-        """Keep the entries below number `count` and make slots and header fit them, whatever state a crash left those in.
+        """Keep the entries below number `count` and make slots, links and header fit them, whatever a crash left of those.
 
         Raises OSError.
         """
         slots = array("i", bytes(self._slots * 4))
         entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + count * _ENTRY.size_bytes]
-        for number, (key_hash, _, _, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
-            slots[key_hash % self._slots] = number
+        for number, (key_hash, log_offset, seconds, previous) in enumerate(_ENTRY.iter_unpack(entries), 1):
+            slot = key_hash % self._slots
+            if previous != slots[slot]:
+                at = self._entries_at + number * _ENTRY.size_bytes
+                self.file.write_at(at, _ENTRY.pack(key_hash, log_offset, seconds, slots[slot]))
+            slots[slot] = number
         self.used_slots = self._slots - slots.count(0)
         if sys.byteorder == "little":
             slots.byteswap()
@@ -215,6 +227,14 @@ class IndexFile:
             self.end_offset, self.end_ms = last[1], self.begin_ms + last[2] * 1000 + 999
         self.index_count = count
         self._write_header()
+
+    def rewrite(self) -> None:
+        """Write everything once more, for a failed sync leaves pages that the kernel takes for clean. Raises OSError."""
+        self.synced = False
+        for start in range(0, self.file.data_end(), _REWRITE_BYTES):
+            block = bytes(self._view[start : start + _REWRITE_BYTES])
+            if block.count(0) < len(block):
+                self.file.write_at(start, block)
 
     def close(self) -> None:
         """Give the file back."""

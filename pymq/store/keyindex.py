@@ -157,6 +157,11 @@ class KeyIndex:
         for file in list(self._row):
             file.sync()
 
+    def rewrite(self) -> None:
+        """Write all of the newest file once more, see Segment.rewrite_from. Raises OSError."""
+        if self._row:
+            self._row[-1].rewrite()
+
     def close(self) -> None:
         """Give the files back; the caller flushes before if it wants to keep the newest."""
         row, self._row = self._row, []

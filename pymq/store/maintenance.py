@@ -7,6 +7,9 @@ over many rounds, so that no round stops the reactor for long.
 
 from __future__ import annotations
 
+from twisted.logger import Logger
+
+from pymq.errors import SyncFailed
 from pymq.interfaces import IFiles
 from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
@@ -29,6 +32,8 @@ ROUNDS_PER_PASS = 30
 
 class StoreCare:
     """Looks after the parts of one store. `is_disk_full` says that no message may be taken."""
+
+    _events = Logger()
 
     def __init__(
         self,
@@ -76,14 +81,43 @@ class StoreCare:
         if now_ms >= self._next_disk_ms:
             self._next_disk_ms = now_ms + self._config.clean_resource_interval
             verdict = self.judge()
-            self.is_disk_full = verdict.full
             if now_ms >= self._next_expiry_ms:
-                self.expire(now_ms, verdict)
+                self._try_to_expire(now_ms, verdict)
+            self._set_full(verdict.full)
         if now_ms >= self._next_idle_ms:
             self._next_idle_ms = now_ms + IDLE_INTERVAL_MS
             self._queues.release_idle()
             for segment in self._log.segments.segments[:-1]:
                 segment.release_if_idle()
+
+    def note_full(self) -> None:
+        """A write found no room. Messages are refused until the next look at the disk, when they are tried again."""
+        self._set_full(True)
+
+    def _set_full(self, is_full: bool) -> None:
+        if is_full and not self.is_disk_full:
+            self._events.error("{reason}; messages are refused until there is room", reason=self.describe_full())
+        elif self.is_disk_full and not is_full:
+            self._events.info("there is room on the disk again; messages are taken")
+        self.is_disk_full = is_full
+
+    def describe_full(self) -> str:
+        """Why messages are refused, for a person to act on; the use of the disks as Apache's brokers put it."""
+        log, queues = (max(0, used_percent(*files.space())) / 100 for files in (self._log_files, self._files))
+        limit = self._config.disk_space_warning_level_ratio / 100
+        return (
+            f"the broker's disk is full [CL: {log:.2f} CQ: {queues:.2f} INDEX: {queues:.2f}], "
+            f"messages are taken again when there is room and its use is not above {limit:.2f}"
+        )
+
+    def _try_to_expire(self, now_ms: int, verdict: DiskVerdict) -> None:
+        """Expire; a file that cannot be deleted is passed over, it is found again at the next start."""
+        try:
+            self.expire(now_ms, verdict)
+        except SyncFailed:
+            raise
+        except OSError as error:
+            self._events.error("an expired file cannot be deleted: {reason}", reason=error)
 
     def _flush_some(self, now_ms: int) -> None:
         """A part of a flush of all queues; the checkpoint moves when the last part is done."""

@@ -140,10 +140,18 @@ class QueueTable:
         """The topics that have messages in queues, sorted."""
         return sorted({queue.topic for queue in self if queue.end_offset})
 
-    def mark_dirty(self) -> None:
-        """Have every queue synced in the next round."""
+    def sync_cuts(self) -> None:
+        """Make durable that units were taken away, lest a power cut bring them back among new ones. Raises OSError."""
         for queue in self:
-            queue.mark_dirty()
+            if queue.is_cut:
+                queue.sync()
+
+    def mark_dirty(self, *, rewrites: bool = False) -> None:
+        """Have every queue synced in the next round. Raises OSError when it `rewrites`, see SegmentList.mark_dirty."""
+        for queue in self:
+            queue.mark_dirty(rewrites=rewrites)
+            if rewrites:
+                queue.release()
 
     def sync_rolled(self) -> None:
         """Make the files durable that became full since the last call. May run in another thread. Raises OSError."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from pymq.message.record import Outcome, RecordCheck, check_record
+from pymq.message.record import Outcome, RecordCheck, check_record, is_torn_behind_body
 from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import MessageStoreConfig
@@ -34,7 +34,8 @@ class RecoveryReport:
     """What recovery did, for the log. Offsets are log offsets, counts are of records.
 
     `walk_begin` to `log_end` was checked, `stopped_by` is what stood at its end; `cut_files` went as they lay beyond it.
-    `dispatched` counts those given to queues and index, which know most of them already.
+    `dispatched` counts those given to queues and index, which know most of them already. `lost_units_from` is where records begin
+    that were dispatched because a queue lost units of them; `damage` says what was found there, and is left as it is.
     """
 
     is_abnormal: bool
@@ -46,6 +47,8 @@ class RecoveryReport:
     dispatched: int = 0
     queues: int = 0
     anomalies: int = 0
+    lost_units_from: int = -1
+    damage: str = ""
 
 
 @attrs.define
@@ -63,8 +66,10 @@ def walk(
     receive: Callable[[Sequence[RecordCheck]], None] | None,
     *,
     check_crc: bool,
+    end: int | None = None,
 ) -> _Walked:
-    """Follow the records from `begin`, which must be a record's place, and hand them on in order if anybody wants them.
+    """Follow the records from `begin`, which must be a record's place, and hand them on in order if anybody wants them; up to
+    `end` if that is given, which must be one too.
 
     A blank leads to the next file, whatever its size says; the end before a blank with no file behind it is the blank's place.
     """
@@ -73,12 +78,15 @@ def walk(
     for segment in [segment for segment in log.segments if segment.end > begin]:
         view, base = segment.view(), segment.base
         position = max(0, begin - base)
-        while True:
+        while end is None or base + position < end:
             check = check_record(view, position, segment.size_bytes, check_crc, receive is not None)
             if check.outcome is not Outcome.OK:
                 break
             if check.log_offset != base + position:
                 check = RecordCheck(Outcome.BAD, check.size, f"the record says that it stands at {check.log_offset}")
+                break
+            if check_crc and is_torn_behind_body(view, position, check.size):
+                check = RecordCheck(Outcome.BAD, check.size, "a part of its properties was never written")
                 break
             position += check.size
             walked.count += 1
@@ -88,6 +96,8 @@ def walk(
                     receive(pending)
                     pending = []
         walked.end = base + position
+        if end is not None and walked.end >= end:
+            break
         if check.outcome is not Outcome.BLANK:
             walked.stopped_by = check.reason
             break
@@ -104,10 +114,14 @@ def recover(
     config: MessageStoreConfig,
     *,
     is_abnormal: bool,
+    rewrites: bool = False,
 ) -> RecoveryReport:
     """Find the end of the log, cut log and queues there, and fill queues and index that lag. Raises OSError.
 
-    `log` and `queues` are loaded, the index is loaded and is cut by the caller at the report's `log_end`.
+    `log` and `queues` are loaded, the index is loaded and is cut by the caller at the report's `log_end`. When this returns the
+    log is durable, and so is what was cut from queues: nothing that was found, and may be consumed, is lost by the next power
+    cut, and nothing that was cut comes back. `rewrites` says that the disk had failed: then only what is written again is sure
+    to reach it.
     """
     report = RecoveryReport(is_abnormal)
     if not log.segments.segments:
@@ -118,7 +132,10 @@ def recover(
         if queues.are_extended:
             # Of the extension nobody can tell what is torn. What the checkpoint does not vouch for is made anew.
             queues.truncate(report.walk_begin)
-        walked = walk(log, report.walk_begin, _counting(dispatcher, report), check_crc=config.check_crc_on_recover)
+        _drop_torn_units(log, queues, report.walk_begin)
+        receive = _counting(dispatcher, report)
+        _give_lost_units_back(log, queues, receive, report)
+        walked = walk(log, report.walk_begin, receive, check_crc=config.check_crc_on_recover)
     else:
         report.walk_begin = _begin_after_stop(log, queues)
         walked = walk(log, report.walk_begin, None, check_crc=config.check_crc_on_recover)
@@ -131,15 +148,27 @@ def recover(
     dispatcher.end = log.end
     queues.correct_offsets(log.min_offset)
     if is_abnormal:
-        # What a killed process wrote may be in the page cache only.
+        # What a killed process wrote may be in the page cache only, and the units of records that were walked may be lost.
         log.last_store_ms = dispatcher.last_store_ms
-        log.segments.mark_dirty(report.walk_begin)
-        queues.mark_dirty()
+        log.segments.mark_dirty(report.walk_begin, rewrites=rewrites)
+        queues.mark_dirty(rewrites=rewrites)
+    if log.segments.is_dirty:
+        log.flush()
+    queues.sync_cuts()
     report.queues = len(queues)
     report.anomalies = sum(queue.anomalies for queue in queues) + dispatcher.unqueued
     for segment in log.segments.segments[:-1]:
         segment.release()
     return report
+
+
+def _drop_torn_units(log: CommitLog, queues: QueueTable, begin: int) -> None:
+    """Drop each queue's last unit, if its record is to be walked, which brings it back: its write may have been torn."""
+    for queue in queues:
+        unit = _last_unit(queue)
+        if unit is not None and unit[0] >= begin and log.segments.find(unit[0]) is not None:
+            queue.drop_last()
+            queue.release()
 
 
 def _counting(dispatcher: Dispatcher, report: RecoveryReport) -> Callable[[Sequence[RecordCheck]], None]:
@@ -204,9 +233,23 @@ def _begin_after_crash(log: CommitLog, queues: QueueTable, checkpoint: Checkpoin
         if check.outcome is Outcome.OK and 0 < check.store_timestamp <= safe_ms:
             begin = segment.base
             break
-    begin = max((begin, *_newest_safe_records(log, queues, safe_ms)))
-    # A queue that lost units must get all of them again, however old they are; else later ones would take their places.
-    return min((begin, *(max(log.min_offset, queue.max_log_offset) for queue in queues if queue.has_lost_units)))
+    return max((begin, *_newest_safe_records(log, queues, safe_ms)))
+
+
+def _give_lost_units_back(
+    log: CommitLog, queues: QueueTable, receive: Callable[[Sequence[RecordCheck]], None], report: RecoveryReport
+) -> None:
+    """A queue that lost units must get all of them again, however old they are; else later ones would take their places.
+
+    What stands before the walk's begin was durable. Should a record there be damaged, those behind it are not given up for that:
+    the walk begins where it would without.
+    """
+    begin = min((max(log.min_offset, queue.max_log_offset) for queue in queues if queue.has_lost_units), default=log.end)
+    if begin < report.walk_begin:
+        walked = walk(log, begin, receive, check_crc=False, end=report.walk_begin)
+        report.lost_units_from = begin
+        if walked.end < report.walk_begin:
+            report.damage = f"at {walked.end} of the log: {walked.stopped_by}"
 
 
 def _is_ours(checkpoint: Checkpoint) -> bool:

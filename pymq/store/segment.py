@@ -15,6 +15,7 @@ from pymq.interfaces import IFile, IFiles
 __all__ = ["Segment", "segment_name"]
 
 _NAME_DIGITS = 20
+_REWRITE_BYTES = 1 << 20
 
 #: Held for the moment in which one thread decides to sync a file, or another to close it.
 _deciding = threading.Lock()
@@ -102,8 +103,16 @@ class Segment:
         self.is_written = self.is_written or is_changed
         return is_changed
 
+    def rewrite_from(self, position: int) -> None:
+        """Write everything from a place on once more, for a failed sync leaves pages that the kernel takes for clean and never
+        writes again unless they are touched. Raises OSError.
+        """
+        view, end = self.view(), self.data_end()
+        for start in range(position, end, _REWRITE_BYTES):
+            self.write_at(start, bytes(view[start : min(start + _REWRITE_BYTES, end)]))
+
     def sync(self) -> None:
-        """Make what was written durable. Raises OSError; the segment then stays dirty.
+        """Make what was written durable. Raises SyncFailed; the segment then stays dirty.
 
         The mark is taken back before the disk works, for a write in another thread may set it anew meanwhile.
         """

@@ -124,9 +124,10 @@ class SegmentList:
         """Remove all files, and the folder if nothing else is in it."""
         while self.segments:
             self.delete_last()
+        # Durably: else the files may come back after a power cut, under the names of new ones.
+        self._sync_folder()
         if not self._files.list(self.folder):
             self._files.delete(self.folder)
-        self._changes_synced = self._changes
 
     def sync(self) -> None:
         """Make everything durable that was written, oldest first, names of files included. Raises OSError.
@@ -144,12 +145,17 @@ class SegmentList:
             self._files.sync_folder(self.folder)
             self._changes_synced = changes
 
-    def mark_dirty(self, offset: int) -> None:
-        """Have the next `sync` cover everything from byte `offset` on, for nobody knows how much of it reached the disk."""
+    def mark_dirty(self, offset: int, *, rewrites: bool = False) -> None:
+        """Have the next `sync` cover everything from byte `offset` on, for nobody knows how much of it reached the disk.
+
+        With `rewrites` it is written once more, as it must be when a sync had failed. Raises OSError.
+        """
         self._changes += bool(self.segments)
         for segment in self.segments:
             if segment.end > offset:
                 segment.is_written = True
+                if rewrites:
+                    segment.rewrite_from(max(0, offset - segment.base))
 
     @property
     def is_dirty(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from pymq.errors import StoreClosed, StoreReadOnly
@@ -19,7 +20,7 @@ from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import MessageStoreConfig
 from pymq.store.dispatch import BitMapOf, Dispatcher
-from pymq.store.files import physical_memory_bytes
+from pymq.store.files import is_out_of_room, physical_memory_bytes
 from pymq.store.keyindex import KeyIndex
 from pymq.store.maintenance import StoreCare
 from pymq.store.queuetable import QueueTable
@@ -31,6 +32,9 @@ __all__ = ["FileMessageStore"]
 
 LOCK_PATH = "lock"
 ABORT_PATH = "abort"
+#: Made when the disk failed: what was written then may look sound and not be on the disk, so the next start writes it again. The
+#: file need not be durable, for what is read after the machine's restart is what is on the disk.
+FAILED_PATH = "diskfailed"
 LOG_FOLDER = "commitlog"
 
 
@@ -41,6 +45,8 @@ class FileMessageStore:
     `log_files` is the folder of the commit log where it has one of its own, else it is `commitlog` in `files`. `memory_bytes` is
     the machine's memory, for telling readers near the end from those far behind. `report` says what recovery did.
     """
+
+    _events = Logger()
 
     def __init__(
         self,
@@ -69,6 +75,8 @@ class FileMessageStore:
         self._unlock: Any = None
         self._is_open = False
         self._failure = ""
+        #: Messages in the log for which there was no room in queues or index yet; nothing more is taken while there are any.
+        self._undispatched: list[RecordDraft] = []
         self.report = RecoveryReport(False)
 
     def load(self) -> None:
@@ -82,19 +90,36 @@ class FileMessageStore:
         self._is_open = True
 
     def _load(self) -> None:
-        is_abnormal = self._files.exists(ABORT_PATH)
+        has_failed = self._files.exists(FAILED_PATH)
+        is_abnormal = has_failed or self._files.exists(ABORT_PATH)
         self._log.load()
         self._queues.load(thorough=is_abnormal)
         self._checkpoint.load()
         if self._index is not None:
             self._index.load(is_abnormal, self._checkpoint.index_ms)
-        self.report = recover(self._log, self._queues, self._dispatcher, self._checkpoint, self._config, is_abnormal=is_abnormal)
+        self.report = recover(
+            self._log,
+            self._queues,
+            self._dispatcher,
+            self._checkpoint,
+            self._config,
+            is_abnormal=is_abnormal,
+            rewrites=has_failed,
+        )
         if self._index is not None:
             self._index.truncate(self._log.end)
-        if not is_abnormal:
-            self._log.flushed = self._log.end
+            if has_failed:
+                self._index.rewrite()
+        if has_failed:
+            for queue in self._queues.dirty():
+                queue.sync()
+            if self._index is not None:
+                self._index.flush()
+        self._log.flushed = self._log.end
+        if not self._files.exists(ABORT_PATH):
             self._files.create(ABORT_PATH, 0).close()
             self._files.sync_folder("")
+        self._files.delete(FAILED_PATH)
         self._care.begin(self._now_ms())
 
     def _now_ms(self) -> int:
@@ -112,8 +137,18 @@ class FileMessageStore:
 
     def _fail(self, doing: str, error: BaseException) -> None:
         """After an error of the disk nobody knows what is stored; nothing more is taken until the store was opened anew."""
-        if not self._failure:
-            self._failure = f"{doing} failed: {error}"
+        if self._failure:
+            return
+        self._failure = f"{doing} failed: {error}"
+        self._events.error(
+            "the store takes no more messages, for {reason}; what it has can still be read. When the disk is sound, restart "
+            "the broker",
+            reason=self._failure,
+        )
+        try:
+            self._files.create(FAILED_PATH, 0).close()
+        except OSError as also:
+            self._events.error("{path} cannot be made: {reason}", path=FAILED_PATH, reason=also)
 
     @property
     def is_writable(self) -> bool:
@@ -121,7 +156,7 @@ class FileMessageStore:
         return self._is_open and not self._failure and not self._care.is_disk_full
 
     def _why_unwritable(self) -> str:
-        return self._failure or "the disk is full"
+        return self._failure or self._care.describe_full()
 
     # Writing
 
@@ -130,10 +165,18 @@ class FileMessageStore:
         if not self.is_writable:
             return self._refuse(drafts)
         end = self._log.end
+        stored: list[RecordDraft] = []
         try:
             results, stored = self._log.append(drafts, int(self._clock.seconds() * 1000), self._queues.obtain)
+            if self._log.is_out_of_room:
+                self._care.note_full()
             self._dispatcher.dispatch(stored)
         except OSError as error:
+            if stored and is_out_of_room(error):
+                # They are as durable as any others, and can be read when there is room for their units.
+                self._undispatched = stored
+                self._care.note_full()
+                return results
             self._fail("writing messages", error)
             return self._refuse(drafts)
         except BaseException as error:
@@ -146,12 +189,20 @@ class FileMessageStore:
                 listener.messages_arrived(stored)
         return results
 
+    def _catch_up(self) -> None:
+        """Dispatch what there was no room for. Raises OSError; what was dispatched by then is not dispatched twice."""
+        self._dispatcher.dispatch(self._undispatched)
+        late, self._undispatched = self._undispatched, []
+        for listener in self._listeners:
+            listener.messages_arrived(late)
+
     def _refuse(self, drafts: Sequence[RecordDraft]) -> list[PutResult]:
         if not self._is_open:
             raise StoreClosed("the store is not open")
         for draft in drafts:
             draft.size = 0
-        return [PutResult(PutStatus.SERVICE_NOT_AVAILABLE, reason=self._why_unwritable()) for _ in drafts]
+        reason = self._why_unwritable()
+        return [PutResult(PutStatus.SERVICE_NOT_AVAILABLE, reason=reason) for _ in drafts]
 
     def flush(self) -> int:
         """Make everything put so far durable; the log offset up to which it is. Raises StoreReadOnly once the disk failed."""
@@ -261,12 +312,22 @@ class FileMessageStore:
         }
 
     def run_maintenance(self, now_ms: int) -> None:
-        """One round of the periodic care. May block briefly; an error of the disk makes the store read-only."""
+        """One round of the periodic care. May block briefly; an error of the disk makes the store read-only.
+
+        After such an error nothing is flushed any more: what is on the disk is unknown.
+        """
         self._check_open()
+        if self._failure:
+            return
         try:
             self._care.round(now_ms)
+            if self._undispatched and not self._care.is_disk_full:
+                self._catch_up()
         except OSError as error:
-            self._fail("caring for the files", error)
+            if is_out_of_room(error):
+                self._care.note_full()
+            else:
+                self._fail("caring for the files", error)
 
     def close(self) -> None:
         """Flush all, write the checkpoint, take `abort` away if all is dispatched, unlock. Does nothing when it is not open."""
@@ -277,7 +338,8 @@ class FileMessageStore:
         try:
             if not self._failure:
                 self.flush()
-                self._care.flush_all()
+                if not self._undispatched:
+                    self._care.flush_all()
             if is_clean and self._care.is_index_complete and self._dispatcher.end >= self._log.end:
                 self._files.delete(ABORT_PATH)
                 self._files.sync_folder("")

@@ -82,6 +82,7 @@ class MemoryBroker:
             reactor=self._reactor,
             files=self.files,
             flush_thread=NoThread(),  # type: ignore[arg-type]
+            document_thread=NoThread(),  # type: ignore[arg-type]
             say=self.said.append,
         )
         self.controller.startService()

@@ -8,34 +8,22 @@ What a real disk promises is only what was synced: a file's bytes after `IFile.s
 from __future__ import annotations
 
 import errno
-import fnmatch
 import os
 from collections.abc import Callable
 from random import Random
 
-import attrs
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from pymq.errors import StoreLocked
+from pymq.errors import StoreLocked, SyncFailed
 from pymq.interfaces import IClock, IFile, IFiles
+from pymq.testing.memoryfaults import FaultTable
 from pymq.testing.memorynodes import BLOCK_BYTES, Node, Write
 
-__all__ = ["SPACE_BYTES", "Fault", "MemoryFile", "MemoryFiles"]
+__all__ = ["SPACE_BYTES", "MemoryFile", "MemoryFiles"]
 
 #: The disk's size unless told otherwise, as `space()` reports it.
 SPACE_BYTES = 1 << 44
-
-
-@attrs.define
-class Fault:
-    """One way to fail: operations of that name on paths matching a pattern, after some that work, so many times."""
-
-    operation: str
-    pattern: str
-    error: int
-    skip: int
-    times: float
 
 
 @implementer(IFile)
@@ -60,6 +48,7 @@ class MemoryFile:
         self._node.modified_ms = self._disk.now_ms()
         if fitting < len(octets):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+        self._disk.leave("write_at", self.path)
 
     def zero_from(self, position: int) -> bool:
         """Zero every byte from a position on, through `write_at`, a block at a time and only where something is."""
@@ -78,18 +67,20 @@ class MemoryFile:
 
     def view(self) -> memoryview:
         """The file's content; what is written through it counts as unsynced too."""
+        self._disk.enter("view", self.path)
         return self._node.view
 
     def sync(self) -> None:
         """Make the content durable. When told to fail, what was unsynced stays lost even if a later sync succeeds."""
         try:
             self._disk.enter("sync", self.path)
-        except OSError:
+        except OSError as error:
             self._node.lose_unsynced()
-            raise
+            raise SyncFailed(error.errno, error.strerror, self.path) from error
         if self._node.sync():
             self._node.modified_ms = max(self._node.modified_ms, self._disk.now_ms())
         self._disk.journal = [write for write in self._disk.journal if write.node is not self._node]
+        self._disk.leave("sync", self.path)
 
     def close(self) -> None:
         """Nothing to give back: content lives as long as the disk or a view."""
@@ -111,12 +102,15 @@ class MemoryFiles:
         self.journal: list[Write] = []
         #: (operation, path) of everything asked so far; a test may look at it or clear it.
         self.log: list[tuple[str, str]] = []
+        #: Told of every operation, (its name, path, whether it is done), before it begins and, if it changed something, when it
+        #: is done; a test may take a crashed copy there, or let other things happen while the disk works.
+        self.watcher: Callable[[str, str, bool], None] | None = None
         self._nodes: dict[str, Node] = {}
         self._folders: set[str] = set()
         self._durable_nodes: dict[str, Node] = {}
         self._durable_folders: set[str] = set()
         self._locked: set[str] = set()
-        self._faults: list[Fault] = []
+        self._faults = FaultTable()
 
     # What tests ask of it
 
@@ -125,7 +119,7 @@ class MemoryFiles:
 
         The first `skip` calls work. `times=math.inf` fails until `heal()`.
         """
-        self._faults.append(Fault(operation, pattern, error, skip, times))
+        self._faults.add(operation, pattern, error, skip, times)
 
     def heal(self) -> None:
         """Nothing fails any more."""
@@ -152,26 +146,26 @@ class MemoryFiles:
         other._durable_folders = set(self._durable_folders)
         return other
 
-    def crash(self, *, journal_bytes: int = 0, random: Random | None = None) -> MemoryFiles:
+    def crash(self, *, journal_bytes: int = 0, random: Random | None = None, survival: float = 0.5) -> MemoryFiles:
         """The disk after the machine lost power; this one stays as it is, so that one state can crash in many ways.
 
         By default only what is durable survives. `journal_bytes` lets that many bytes of the unsynced `write_at`s survive, in
         their order, and tears the write that the count ends in. With `random`, each unsynced 512-byte sector and each unsynced
-        creation or deletion survives or not by a throw.
+        creation or deletion survives by a throw, with a chance of `survival`.
         """
         other = self._copy()
         names = dict(self._durable_nodes)
         copies: dict[int, Node] = {}
         if random is not None:
             for path in sorted(self._nodes.keys() | self._durable_nodes.keys()):
-                if self._nodes.get(path) is not self._durable_nodes.get(path) and random.random() < 0.5:
+                if self._nodes.get(path) is not self._durable_nodes.get(path) and random.random() < survival:
                     names.pop(path, None)
                     if path in self._nodes:
                         names[path] = self._nodes[path]
         elif journal_bytes:
             names.update({path: node for path, node in self._nodes.items() if path not in names})
         for path in sorted(names):
-            copies[id(names[path])] = names[path].copy(durable_only=True, random=random)
+            copies[id(names[path])] = names[path].copy(durable_only=True, random=random, survival=survival)
             other._place(path, copies[id(names[path])])
         other._folders |= self._durable_folders
         for write in self.journal:
@@ -214,6 +208,7 @@ class MemoryFiles:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         node = Node(size_bytes, self.now_ms())
         self._place(path, node)
+        self.leave("create", path)
         return MemoryFile(self, path, node)
 
     def open(self, path: str) -> MemoryFile:
@@ -230,6 +225,7 @@ class MemoryFiles:
             self._folders.discard(path)
         node = self._nodes.pop(path, None)
         self.journal = [write for write in self.journal if write.node is not node]
+        self.leave("delete", path)
 
     def read_bytes(self, path: str) -> bytes:
         """The whole of a file."""
@@ -249,7 +245,10 @@ class MemoryFiles:
 
     def sync_folder(self, folder: str) -> None:
         """Make creations and deletions in a folder, and the way to it, durable."""
-        self.enter("sync_folder", folder)
+        try:
+            self.enter("sync_folder", folder)
+        except OSError as error:
+            raise SyncFailed(error.errno, error.strerror, folder) from error
         durable = self._durable_nodes
         for path in [path for path in durable.keys() | self._nodes.keys() if path.rpartition("/")[0] == folder]:
             if path in self._nodes:
@@ -258,6 +257,7 @@ class MemoryFiles:
                 del durable[path]
         self._durable_folders -= {path for path in self._durable_folders - self._folders if path.rpartition("/")[0] == folder}
         self._durable_folders |= _way_to(folder + "/x")
+        self.leave("sync_folder", folder)
 
     def lock(self, path: str) -> Callable[[], None]:
         """Take the process lock; another holder of the same disk is refused."""
@@ -288,13 +288,14 @@ class MemoryFiles:
     def enter(self, operation: str, path: str) -> None:
         """Note an operation and fail it if a fault says so."""
         self.log.append((operation, path))
-        for fault in self._faults:
-            if fault.operation == operation and fnmatch.fnmatchcase(path, fault.pattern) and fault.times > 0:
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                fault.times -= 1
-                raise OSError(fault.error, os.strerror(fault.error), path)
+        if self.watcher is not None:
+            self.watcher(operation, path, False)
+        self._faults.check(operation, path)
+
+    def leave(self, operation: str, path: str) -> None:
+        """An operation that changed something is done."""
+        if self.watcher is not None:
+            self.watcher(operation, path, True)
 
     def take_space(self, node: Node, position: int, size_bytes: int) -> int:
         """How many of the bytes to be written at a position have room on the disk."""

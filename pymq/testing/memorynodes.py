@@ -46,6 +46,9 @@ class Node:
         """Put bytes in place, not durably."""
         self.view[position : position + len(data)] = data
         self._blocks.update(_numbers(position, len(data), BLOCK_BYTES))
+        if self._lost:
+            for number in _numbers(position, len(data), SECTOR_BYTES):
+                self._lost.pop(number, None)
 
     def missing_blocks(self, position: int, size_bytes: int) -> list[int]:
         """The blocks that a write there would newly take from the disk."""
@@ -80,17 +83,17 @@ class Node:
         return changed
 
     def lose_unsynced(self) -> None:
-        """A sync failed: the kernel calls these pages clean now, and will not write them again unless they change."""
+        """A sync failed: the kernel calls these pages clean now, and will not write them again unless `write` touches them."""
         self._lost.update(self.unsynced_sectors())
 
-    def copy(self, *, durable_only: bool, random: Random | None = None) -> Node:
+    def copy(self, *, durable_only: bool, random: Random | None = None, survival: float = 0.5) -> Node:
         """The content after a crash: all of it, or what is durable, with each other sector by a throw of `random`."""
         other = Node(self.size_bytes, self.modified_ms)
         for number, sector in self._durable.items():
             other.write(number * SECTOR_BYTES, sector)
         other._durable, other._lost = dict(self._durable), dict(self._lost)
         for number, sector in self.unsynced_sectors():
-            if not durable_only or (random is not None and random.random() < 0.5):
+            if not durable_only or (random is not None and random.random() < survival):
                 other.write(number * SECTOR_BYTES, sector)
         return other
 

@@ -46,10 +46,15 @@ class MemoryConnector:
         self._destination = IPv4Address("TCP", host, port)
         self._call = reactor.callLater(0, self._connect, reactor.network, host, port)
         self._attempt: Deferred[Any] | None = None
+        #: This side of the connection, once it is made.
+        self.transport: Any = None
 
     def _connect(self, network: MemoryNetwork, host: str, port: int) -> None:
         self._attempt = network.connect(host, port, self._factory)
-        self._attempt.addErrback(self._failed)
+        self._attempt.addCallbacks(self._connected, self._failed)
+
+    def _connected(self, protocol: Any) -> None:
+        self.transport = protocol.transport
 
     def _failed(self, failure: Failure) -> None:
         self._factory.clientConnectionFailed(self, failure)

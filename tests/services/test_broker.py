@@ -67,6 +67,7 @@ class BrokerControllerTests(SynchronousTestCase):
             store,
             reactor=self.reactor,
             flush_thread=NoThread(),  # type: ignore[arg-type]
+            document_thread=NoThread(),  # type: ignore[arg-type]
             say=self.said.append,
             warnings=["beware"],
         )
@@ -115,6 +116,7 @@ class BrokerControllerTests(SynchronousTestCase):
             MessageStoreConfig(store_path_root_dir=str(folder)),
             reactor=self.reactor,
             flush_thread=NoThread(),  # type: ignore[arg-type]
+            document_thread=NoThread(),  # type: ignore[arg-type]
             say=self.said.append,
         )
         self.assertRaises(CannotListen, controller.startService)

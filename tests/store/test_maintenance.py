@@ -137,7 +137,8 @@ class ExpiryTests(CareCase):
         self.files.space_bytes, self.files.foreign_bytes = 1 << 24, int(0.95 * (1 << 24))
         self.run_for(store, 11)
         (result,) = store.put([draft("T", b"x")])
-        self.assertEqual((result.status, result.reason), (PutStatus.SERVICE_NOT_AVAILABLE, "the disk is full"))
+        self.assertEqual(result.status, PutStatus.SERVICE_NOT_AVAILABLE)
+        self.assertIn("the broker's disk is full [CL: 0.96 CQ: 0.96 INDEX: 0.96]", result.reason)
         self.assertFalse(store.describe()["writable"])
         self.files.foreign_bytes = 0
         self.run_for(store, 11)

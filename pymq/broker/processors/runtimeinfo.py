@@ -47,7 +47,10 @@ def pool_table() -> dict[str, str]:
 
 
 def store_table(facts: dict[str, Any]) -> dict[str, str]:
-    """The keys that `IMessageStore.describe` gives. The disk's size is named only by a store that knows it."""
+    """The keys that `IMessageStore.describe` gives. The disk's size is named only by a store that knows it.
+
+    `storeWritable` and `storeProblem` are our own: whether messages are taken, and if not, why.
+    """
     ratio = str(facts["disk_used_ratio"])
     flush_behind = max(0, facts["log_max_offset"] - facts["flushed_offset"])
     table = {
@@ -60,6 +63,8 @@ def store_table(facts: dict[str, Any]) -> dict[str, str]:
         "commitLogDiskRatio": ratio,
         "consumeQueueDiskRatio": ratio,
         "remainHowManyDataToFlush": byte_count_text(flush_behind),
+        "storeWritable": "true" if facts.get("writable", True) else "false",
+        "storeProblem": facts.get("problem", ""),
     }
     used, usable = facts.get("disk_used_bytes"), facts.get("disk_usable_bytes")
     if used is not None and usable is not None:

@@ -51,6 +51,12 @@ class RuntimeInfoTests(SynchronousTestCase):
         self.assertEqual([key for key in KEYS if key not in table], [])
         self.assertEqual([key for key, value in table.items() if not isinstance(value, str)], [])
 
+    def test_a_store_that_takes_nothing(self) -> None:
+        """Says so, and why."""
+        self.assertEqual([self.table()[key] for key in ("storeWritable", "storeProblem")], ["true", ""])
+        table = store_table({**FACTS, "writable": False, "problem": "writing messages failed"})
+        self.assertEqual([table[key] for key in ("storeWritable", "storeProblem")], ["false", "writing messages failed"])
+
     def test_figures(self) -> None:
         """Some that tools parse."""
         table = self.table()
