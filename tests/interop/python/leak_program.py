@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 AT_ONCE = 10
 #: Rounds before the first count: caches fill, and modules are imported when they are first used.
-WARM_UP = 30
+WARM_UP = 200
 
 
 def left(delayed_calls, selectables):
