@@ -1,4 +1,4 @@
-"""A thousand producers and consumers that were started and shut down leave nothing behind; some fewer on asyncio and in threads."""
+"""A thousand producers and consumers that were started and shut down leave nothing behind; on asyncio and in threads some fewer."""
 
 import json
 import subprocess
