@@ -1,4 +1,4 @@
-"""A thousand producers and consumers that were started and shut down leave nothing behind; on asyncio and in threads some fewer."""
+"""A thousand producers and consumers that were started and shut down leave nothing behind (fewer on asyncio and in threads)."""
 
 import json
 import subprocess
