@@ -93,8 +93,12 @@ class Child:
         """SIGTERM and wait; SIGKILL if that does not help. The exit code."""
         if self.running():
             self.signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout_s)
+        return self.ended(timeout_s)
+
+    def ended(self, timeout_s=20):
+        """Wait for the end of a child that got a signal; SIGKILL if it does not come. The exit code."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout_s)
         return self.kill()
 
     def kill(self):

@@ -4,9 +4,9 @@ All programs understand the same words and print one JSON object a line, each wi
 
     send    --namesrv H:P --topic T --group G --count N --size BYTES --mode MODE [--batch 10] [--queue Q] [--tag TAG]
             [--key-prefix K] [--prefix P] [--interval-ms M] [--forever] [--quiet] [--ack-file F] [--instance NAME]
-            [--delay-level L]
+            [--delay-level L] [--first N]
     transaction --namesrv H:P --topic T --group G --count N --size BYTES [--outcome LIST] [--check LIST] [--immunity-s S]
-            [--linger] [--instance NAME]
+            [--linger] [--instance NAME] [--prefix P] [--first N] [--forever] [--interval-ms M] [--work-ms M] [--by-seq]
     receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
             [--pull] [--litepull] [--tag EXPRESSION] [--from first|last] [--at-once] [--instance NAME]
             [--fail-times N] [--max-reconsume N] [--sql EXPRESSION] [--work-ms MS]
@@ -23,10 +23,17 @@ with --at-once before the message counts as consumed, so that a killed receiver 
 --work-ms (java, go, python) it takes one message a call and so long for it, and prints `consumed` (queueId, queueOffset, at)
 when it is through. With --sql (java, python) an SQL92 expression selects the messages instead of a tag.
 
+The Java program takes several commands at once, with a word `,` between them; they run in one JVM and end together, at the
+latest when one fails. It also has --first (the number of the first message), --heartbeat-ms and --poll-ms (how often a client
+does what Java does every 30 s), --fail-times with a list, of which the message's number chooses one, and a --work-ms for
+local transactions, which take so long after they said `executing`. With --journal F --who NAME all events go into the file F
+instead, each with `who` and the time `told`; several programs may share it, and its order is that in which they spoke.
+
 `transaction` is what java and python have: LIST names what the local transactions, or the checks, say one after another
 (commit, rollback, unknown, hang) and begins anew at its end. It prints `executing` (seq, outcome) and `sent` (as above, with
 state) for each message, `checked` (body_prefix, outcome, times) for each question of a broker; with --linger it waits for
-those until SIGTERM.
+those until SIGTERM. Java's --prefix, --first, --forever and --interval-ms are those of `send`; its --by-seq chooses a check's
+answer by the message's number, and `unknown/commit` in its LIST is unknown at the first check and commit from the second on.
 
 What each family can do; the rest its client does not have, or not in a form a program can use:
 
@@ -114,12 +121,14 @@ FOREIGN = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "cpp", "go")
 
 
 class Program:
-    """One run of a family's client program."""
+    """One run of a family's client program. `also` are more commands for the same process, each with its flags (Java)."""
 
-    def __init__(self, family, command, **flags):
+    def __init__(self, family, command, also=(), **flags):
         self.family, self.events = family, []
         self._work = WorkFolder(f"pymq-{family.replace('+', '-')}-")
         arguments = [command, *words(flags)]
+        for other, its_flags in also:
+            arguments += [",", other, *words(its_flags)]
         argv, extra = FAMILIES[family](self._work.path, arguments)
         environment = {**os.environ, "HOME": str(self._work.path), **{key: str(value) for key, value in extra.items()}}
         self.child = Child(argv, self._work.path, environment, subprocess.PIPE, self._line)

@@ -31,14 +31,15 @@ def environment():
 class PyMQProcess:
     """A twistd process with a folder of its own that lasts over restarts.
 
-    `command()`, which each kind defines, gives the words behind `twistd -n --pidfile=`.
+    `command()`, which each kind defines, gives the words behind `twistd -n --pidfile=`. `on_line`, if given, is called with
+    each line of its log, over all restarts.
     """
 
     booted = BOOTED
 
-    def __init__(self):
+    def __init__(self, on_line=None):
         self._work = WorkFolder("pymq-server-")
-        self._child = None
+        self._child, self._on_line = None, on_line
 
     def __enter__(self):
         try:
@@ -54,7 +55,7 @@ class PyMQProcess:
 
     def start(self):
         """Start it and wait for the line that says so."""
-        self._child = Child(twistd(*self.command()), self._work.path, environment())
+        self._child = Child(twistd(*self.command()), self._work.path, environment(), on_line=self._on_line)
         self._child.wait_for(lambda: any(map(self.booted.search, self._child.lines)), READY_S, "start of PyMQ")
 
     @property
@@ -72,6 +73,15 @@ class PyMQProcess:
         child, self._child = self._child, None
         return child.kill() if child else None
 
+    def signal(self, number):
+        """Send a signal to it."""
+        self._child.signal(number)
+
+    def ended(self):
+        """Wait for its end after a signal that asked for it; the exit code."""
+        child, self._child = self._child, None
+        return child.ended()
+
     def restart(self):
         """Start again on the same ports with the same store, stopping it first if it runs."""
         self.stop()
@@ -85,8 +95,8 @@ class PyMQProcess:
 class PyMQServer(PyMQProcess):
     """A broker with a name server in it. `namesrv` given: a broker that registers there instead."""
 
-    def __init__(self, namesrv=None, **config):
-        super().__init__()
+    def __init__(self, namesrv=None, on_line=None, **config):
+        super().__init__(on_line)
         self.port = free_port(BROKER_NEIGHBOURS)
         self.broker = f"127.0.0.1:{self.port}"
         self.namesrv = namesrv or f"127.0.0.1:{free_port()}"

@@ -1,11 +1,10 @@
 """kill -9, fifty times, while a Java client sends under SYNC_FLUSH and another consumes: what was acknowledged is there."""
 
 import random
-import struct
 import time
 from functools import partial
 
-from . import wire
+from . import wire, witness
 from .programs import Program
 from .pymq_server import PyMQServer
 
@@ -14,62 +13,19 @@ SEED = 20_261_122
 QUEUES = 4
 #: In each round, before the kill.
 ACKNOWLEDGED_LEAST = 20
-PULL_MESSAGE, QUERY_CONSUMER_OFFSET, HEART_BEAT = 11, 14, 34
-SUBSCRIPTION_IN_REQUEST = 4
-PULL_NOT_FOUND, PULL_FOUND = 19, 0
 PERSIST_S = 0.5
 #: A save takes a moment, and so does a sample of ours.
 SLACK_S = 1.0
-BODY_LENGTH_AT, BODY_AT = 84, 88
-
-
-def records(body):
-    """(queue offset, body) of each record of a pull's answer, for IPv4 hosts."""
-    position = 0
-    while position < len(body):
-        (size,) = struct.unpack_from(">i", body, position)
-        (offset,) = struct.unpack_from(">q", body, position + 20)
-        (length,) = struct.unpack_from(">i", body, position + BODY_LENGTH_AT)
-        yield offset, body[position + BODY_AT : position + BODY_AT + length]
-        position += size
 
 
 def read_queue(broker, topic, queue, offset):
     """{queue offset: number of the message} from `offset` to the end of a queue."""
-    found = {}
-    while True:
-        answer = wire.ask(
-            broker,
-            PULL_MESSAGE,
-            {
-                "consumerGroup": "CID_witness",
-                "topic": topic,
-                "queueId": queue,
-                "queueOffset": offset,
-                "maxMsgNums": 32,
-                "sysFlag": SUBSCRIPTION_IN_REQUEST,
-                "commitOffset": 0,
-                "suspendTimeoutMillis": 0,
-                "subscription": "*",
-                "subVersion": 0,
-                "expressionType": "TAG",
-            },
-        )
-        if answer.code != PULL_FOUND:
-            assert answer.code == PULL_NOT_FOUND, f"pull of queue {queue} at {offset}: {answer.code} {answer.remark}"
-            return found
-        for queue_offset, body in records(answer.body):
-            found[queue_offset] = int(body.split(b":")[1])
-        offset = int(answer.fields["nextBeginOffset"])
+    return {found.offset: int(found.body.split(b":")[1]) for found in witness.read_queue(broker, topic, queue, offset)}
 
 
 def committed(broker, group, topic):
     """The offset that the broker knows of a group in each queue; -1 for none."""
-    answers = [
-        wire.ask(broker, QUERY_CONSUMER_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": queue})
-        for queue in range(QUEUES)
-    ]
-    return [int(answer.fields["offset"]) if answer.code == wire.SUCCESS else -1 for answer in answers]
+    return witness.committed(broker, group, topic, QUEUES)
 
 
 class Acknowledged:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import programs, wire
+from . import programs, wire, witness
 from .apache import ApacheCluster
 from .programs import Program
 from .pymq_server import PyMQServer
@@ -13,7 +13,7 @@ SOON = {"transactionCheckInterval": 1000, "transactionTimeOut": 1000, "transacti
 #: Java 5.x tells brokers of a producer only when it has sent something; what is rolled back nobody sees.
 SECOND = {"count": 1, "outcome": "rollback", "check": "commit", "linger": True}
 GIVEN_UP_TOPIC = "TRANS_CHECK_MAX_TIME_TOPIC"
-PULL_MESSAGE, RESUME_CHECK = 11, 323
+RESUME_CHECK = 323
 ASKED_S = 75
 
 
@@ -131,25 +131,8 @@ def test_given_up_and_resumed():
 
 
 def given_up_id(server):
-    """The offset id of the message in TRANS_CHECK_MAX_TIME_TOPIC, from its record: the address, and its place in the log."""
-    answer = wire.ask(
-        server.broker,
-        PULL_MESSAGE,
-        {
-            "consumerGroup": "CID_witness",
-            "topic": GIVEN_UP_TOPIC,
-            "queueId": 0,
-            "queueOffset": 0,
-            "maxMsgNums": 1,
-            "sysFlag": 4,
-            "commitOffset": 0,
-            "suspendTimeoutMillis": 0,
-            "subscription": "*",
-            "subVersion": 0,
-            "expressionType": "TAG",
-        },
-    )
-    return (answer.body[64:72] + answer.body[28:36]).hex().upper()
+    """The offset id of the message in TRANS_CHECK_MAX_TIME_TOPIC."""
+    return next(witness.read_queue(server.broker, GIVEN_UP_TOPIC, 0, 0)).offset_id
 
 
 @pytest.mark.parametrize("version", ["4.9.7", "5.5.0"])

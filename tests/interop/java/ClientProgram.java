@@ -1,6 +1,12 @@
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.apache.rocketmq.client.ClientConfig;
 
-/** Entry of the Java client program: a foreign client with the command language that all families share. */
+/**
+ * Entry of the Java client program: a foreign client with the command language that all families share.
+ * Several commands, with a comma as a word of its own between them, run beside each other; one that fails ends the others too.
+ */
 public final class ClientProgram {
     /**
      * Instead of 30 s. A push consumer that takes up queues raises the version of its subscription (RebalancePushImpl.messageQueueChanged)
@@ -14,26 +20,60 @@ public final class ClientProgram {
     private ClientProgram() {}
 
     public static void main(String[] argv) {
-        int code = 1;
         Stop.onSignal();
+        List<String[]> commands = split(argv);
+        int[] codes = new int[commands.size()];
+        Thread[] others = new Thread[commands.size()];
+        for (int i = 1; i < others.length; i++) {
+            int number = i;
+            others[i] = new Thread(() -> codes[number] = run(commands.get(number)));
+            others[i].start();
+        }
+        codes[0] = run(commands.get(0));
+        for (int i = 1; i < others.length; i++) joined(others[i]);
+        Events.flush();
+        Stop.finished();
+        System.exit(Arrays.stream(codes).max().getAsInt());
+    }
+
+    private static List<String[]> split(String[] argv) {
+        List<String[]> commands = new ArrayList<>();
+        int begin = 0;
+        for (int i = 0; i <= argv.length; i++) {
+            if (i < argv.length && !argv[i].equals(",")) continue;
+            commands.add(Arrays.copyOfRange(argv, begin, i));
+            begin = i + 1;
+        }
+        return commands;
+    }
+
+    private static void joined(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static int run(String[] argv) {
         try {
             Flags flags = new Flags(argv);
             systemProperties(flags);
+            if (flags.has("journal")) Events.journal(flags.need("journal"), flags.need("who"));
             switch (flags.command) {
-                case "transaction": code = new TransactionSender(flags).run(); break;
-                case "send": code = new Sender(flags).run(); break;
-                case "receive": code = new Receiver(flags).run(); break;
-                case "createTopic": case "view": case "query": case "minmax": case "traces": code = new Asker(flags).run(); break;
-                case "request": case "reply": case "trace": code = new Dialogue(flags).run(); break;
+                case "transaction": return new TransactionSender(flags).run();
+                case "send": return new Sender(flags).run();
+                case "receive": return new Receiver(flags).run();
+                case "createTopic": case "view": case "query": case "minmax": case "traces": return new Asker(flags).run();
+                case "request": case "reply": case "trace": return new Dialogue(flags).run();
                 default: throw new IllegalArgumentException("unknown command " + flags.command);
             }
         } catch (Throwable e) {
             e.printStackTrace();
             Events.print("error", "message", e.toString());
+            Stop.want();
+            return 1;
         }
-        Events.flush();
-        Stop.finished();
-        System.exit(code);
     }
 
     /** What the client reads from the command line of a JVM, before its first class is there. */
@@ -57,6 +97,8 @@ public final class ClientProgram {
             client.setUnitMode(true);
             client.setUnitName(flags.need("unit"));
         }
+        client.setHeartbeatBrokerInterval(flags.number("heartbeat-ms", client.getHeartbeatBrokerInterval()));
+        client.setPollNameServerInterval(flags.number("poll-ms", client.getPollNameServerInterval()));
         return client;
     }
 }

@@ -1,4 +1,5 @@
 import java.lang.reflect.Method;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,8 @@ final class Receiver {
 
     private final Flags flags;
     private final String topic, group, tag;
-    private final int expect, size, failTimes, workMs;
+    private final int expect, size, workMs;
+    private final int[] failTimes;
     private final long deadline;
     private final Set<String> distinct = ConcurrentHashMap.newKeySet();
     private int queuesShown;
@@ -36,7 +38,7 @@ final class Receiver {
         tag = flags.get("tag", "*");
         expect = flags.number("expect", Integer.MAX_VALUE);
         size = flags.number("size", 0);
-        failTimes = flags.number("fail-times", 0);
+        failTimes = Arrays.stream(flags.get("fail-times", "0").split(",")).mapToInt(Integer::parseInt).toArray();
         workMs = flags.number("work-ms", 0);
         deadline = System.nanoTime() + flags.number("timeout-s", 3600) * 1_000_000_000L;
     }
@@ -53,7 +55,7 @@ final class Receiver {
         DefaultMQPushConsumer consumer = ClientProgram.configured(new DefaultMQPushConsumer(group), flags);
         consumer.setConsumeFromWhere(from());
         if (flags.has("broadcast")) broadcast(consumer);
-        consumer.setConsumeMessageBatchMaxSize(failTimes > 0 || workMs > 0 ? 1 : 32);
+        consumer.setConsumeMessageBatchMaxSize(flags.has("fail-times") || workMs > 0 ? 1 : 32);
         consumer.setMaxReconsumeTimes(flags.number("max-reconsume", -1));
         consumer.setSuspendCurrentQueueTimeMillis(100);
         consumer.setConsumeThreadMin(4);
@@ -63,12 +65,12 @@ final class Receiver {
         if (flags.has("orderly")) {
             consumer.registerMessageListener((MessageListenerOrderly) (all, context) -> {
                 all.forEach(this::received);
-                return failing(all) ? ConsumeOrderlyStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT : ConsumeOrderlyStatus.SUCCESS;
+                return fails(all.get(0)) ? ConsumeOrderlyStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT : ConsumeOrderlyStatus.SUCCESS;
             });
         } else {
             consumer.registerMessageListener((MessageListenerConcurrently) (all, context) -> {
                 all.forEach(this::received);
-                return failing(all) ? ConsumeConcurrentlyStatus.RECONSUME_LATER : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+                return fails(all.get(0)) ? ConsumeConcurrentlyStatus.RECONSUME_LATER : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
             });
         }
         consumer.start();
@@ -163,7 +165,11 @@ final class Receiver {
         Events.print("consumed", "queueId", message.getQueueId(), "queueOffset", message.getQueueOffset(), "at", System.currentTimeMillis());
     }
 
-    private boolean failing(List<MessageExt> all) { return all.get(0).getReconsumeTimes() < failTimes; }
+    /** One number holds for all messages; of several, the message's own number chooses one. */
+    private boolean fails(MessageExt message) {
+        int place = failTimes.length == 1 ? 0 : Integer.parseInt(Body.prefix(message.getBody()).split(":")[1]);
+        return message.getReconsumeTimes() < failTimes[place % failTimes.length];
+    }
 
     private void received(MessageExt message) {
         byte[] body = message.getBody();
@@ -176,6 +182,6 @@ final class Receiver {
             "sysFlag", message.getSysFlag(), "storeSize", message.getStoreSize());
         if (flags.has("at-once") || workMs > 0) Events.flush();
         if (workMs > 0) work(message);
-        if (message.getReconsumeTimes() >= failTimes) distinct.add(String.valueOf(prefix));
+        if (!fails(message)) distinct.add(String.valueOf(prefix));
     }
 }

@@ -15,7 +15,7 @@ final class Sender {
 
     private final Flags flags;
     private final String topic, mode, prefix;
-    private final int count, size, interval;
+    private final int first, count, size, interval;
     private final boolean forever, quiet;
     private final Events.AckFile acks;
     private final AtomicInteger sent = new AtomicInteger(), failed = new AtomicInteger();
@@ -30,6 +30,7 @@ final class Sender {
         prefix = flags.get("prefix", "P");
         forever = flags.has("forever");
         quiet = flags.has("quiet");
+        first = flags.number("first", 0);
         count = forever ? Integer.MAX_VALUE : flags.number("count", 1);
         size = flags.number("size", 1024);
         interval = flags.number("interval-ms", 0);
@@ -44,7 +45,7 @@ final class Sender {
         producer.start();
         Events.print("ready");
         int step = mode.equals("batch") ? flags.number("batch", 10) : 1;
-        for (int seq = 0; seq < count && !Stop.wanted(); ) {
+        for (int seq = first; seq < count && !Stop.wanted(); ) {
             int end = Math.min(count, seq + step);
             if (attempt(seq, end) || !forever) seq = end;
             else Thread.sleep(50);
@@ -133,13 +134,13 @@ final class Sender {
             throw new java.io.UncheckedIOException(e);
         }
         if (!quiet) {
-            Events.print("sent", "seq", seq, "msgId", id, "offsetMsgId", offsetId, "queueId", queueId,
+            Events.print("sent", "topic", topic, "prefix", prefix, "seq", seq, "msgId", id, "offsetMsgId", offsetId, "queueId", queueId,
                 "queueOffset", queueOffset, "status", "SEND_OK");
         }
     }
 
     private void refused(int seq, int number, Throwable e) {
         failed.addAndGet(number);
-        Events.print("failed", "seq", seq, "message", e.toString());
+        Events.print("failed", "topic", topic, "prefix", prefix, "seq", seq, "message", e.toString());
     }
 }
