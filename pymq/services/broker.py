@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from pymq.broker.config import VIP_PORT_STEP, BrokerConfig
 from pymq.errors import PyMQError
-from pymq.interfaces import IDocuments, IFiles, IMessageStore
+from pymq.interfaces import IClock, IDocuments, IFiles, IMessageStore
 from pymq.namesrv.config import NamesrvConfig
 from pymq.periodic import Periodic
 from pymq.remoting.client import RemotingClient, connect_by
@@ -30,7 +30,7 @@ from pymq.services.brokerparts import BrokerParts
 from pymq.services.documentsaver import DocumentSaver
 from pymq.services.flusher import Flusher
 from pymq.services.flushthread import FlushThread
-from pymq.services.listening import Listener, host_name, listen_pair, local_address
+from pymq.services.listening import Front, Listener, host_name, listen_pair, local_address, no_front
 from pymq.services.nameservers import RemoteNameServers
 from pymq.services.namesrv import NamesrvController
 from pymq.services.registrar import Registrar
@@ -59,7 +59,9 @@ class BrokerController(Service):
     """A broker on its two ports, with a name server inside when it is given none.
 
     `port` and `namesrv_port` are the real numbers once it is started; `when_ready` fires when its first registration is through.
-    `files` replaces the disk at `storePathRootDir`.
+    `files` replaces the disk at `storePathRootDir`, `memory` what `storeType=memory` would make. `clock` is the time by which
+    messages are stored, delivered and checked; that of connections and of periodic work is the reactor's. `front` stands
+    between each port and its processors.
     """
 
     log = Logger()
@@ -82,7 +84,10 @@ class BrokerController(Service):
         store_config: MessageStoreConfig,
         *,
         reactor: Any,
+        clock: IClock | None = None,
         files: IFiles | None = None,
+        memory: tuple[IMessageStore, IDocuments] | None = None,
+        front: Front = no_front,
         flush_thread: FlushThread | None = None,
         document_thread: FlushThread | None = None,
         say: Callable[[str], None] = say_line,
@@ -91,7 +96,10 @@ class BrokerController(Service):
         self._given_config = config
         self._store_config = store_config
         self._reactor = reactor
+        self._clock = clock or reactor
         self._files = files
+        self._memory = memory
+        self._front = front
         self._flush_thread = flush_thread or FlushThread(reactor)
         # Another one, so that no sender waits for a document's write behind his flush.
         self._document_thread = document_thread or FlushThread(reactor, name="pymq-documents")
@@ -103,6 +111,11 @@ class BrokerController(Service):
         self.namesrv_port = 0
         self.port = 0
         self.when_ready: Deferred[None] = Deferred()
+
+    @property
+    def parts(self) -> BrokerParts:
+        """What a running broker consists of, for those who look into it: tests, and the testing kit."""
+        return self._parts
 
     def startService(self) -> None:
         """Open the store, take the ports, begin to serve and to register.
@@ -165,9 +178,9 @@ class BrokerController(Service):
     # The steps, in the order of their start
 
     def _open_store(self) -> None:
-        config, clock = self._store_config, self._reactor
+        config, clock = self._store_config, self._clock
         if config.store_type == MEMORY_STORE:
-            self._store, self._documents = MemoryMessageStore(config, clock=clock), MemoryDocuments()
+            self._store, self._documents = self._memory or (MemoryMessageStore(config, clock=clock), MemoryDocuments())
         else:
             files = self._files or DiskFiles(os.path.expanduser(config.store_path_root_dir))
             log_path = os.path.expanduser(config.store_path_commit_log)
@@ -229,7 +242,7 @@ class BrokerController(Service):
     def _server(self, index: int) -> RemotingServerFactory:
         given = self._given_config
         return RemotingServerFactory(
-            Dispatcher(self._tables[index]),
+            Dispatcher(self._front(self._tables[index], self._lanes[index])),
             clock=self._reactor,
             lanes=self._lanes[index],
             before_general=lambda: self._parts.send_lane.finish_turn(),
@@ -249,7 +262,8 @@ class BrokerController(Service):
             self._store,
             self._documents,
             self._flusher,
-            clock=self._reactor,
+            clock=self._clock,
+            client_clock=self._reactor,
             when_saved=self._saver.when_saved,
             run_blocking=self._document_thread.run,
         )
@@ -282,7 +296,11 @@ class BrokerController(Service):
             ("saving offsets", save_s, lambda now_s: self._saver.when_saved(self._parts.offsets)),
             ("saving filters", FILTERS_SAVE_S, lambda now_s: self._save_filters()),
             ("saving queue locks", TABLES_SAVE_S, lambda now_s: self._saver.when_saved(self._parts.locks)),
-            ("silent clients", EXPIRY_PERIOD_S, lambda now_s: self._parts.housekeeping.check(int(now_s * 1000))),
+            (
+                "silent clients",
+                EXPIRY_PERIOD_S,
+                lambda now_s: self._parts.housekeeping.check(int(self._reactor.seconds() * 1000)),
+            ),
             ("held pulls", HOLD_CHECK_S, lambda now_s: self._parts.holds.check(now_s)),
             ("care of the store", MAINTENANCE_S, lambda now_s: self._store.run_maintenance(int(now_s * 1000))),
             ("statistics", STATS_SAMPLE_S, lambda now_s: self._parts.stats.sample(now_s)),
@@ -291,7 +309,7 @@ class BrokerController(Service):
         return [self._round(name, seconds, work) for name, seconds, work in rounds]
 
     def _round(self, name: str, seconds: float, work: Callable[[float], Any]) -> Periodic:
-        return Periodic(self._reactor, seconds, lambda: work(self._reactor.seconds()), name=name)
+        return Periodic(self._reactor, seconds, lambda: work(self._clock.seconds()), name=name)
 
     def _save_filters(self) -> Deferred[None]:
         self._parts.filters.forget_dead()

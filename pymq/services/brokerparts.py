@@ -80,7 +80,10 @@ PROCESSORS = (
 
 
 class BrokerParts:
-    """All tables and processors of one broker, made once and handed just what they use."""
+    """All tables and processors of one broker, made once and handed just what they use.
+
+    `clock` is the time of messages, `client_clock` the one by which clients that fell silent, and their locks, are forgotten.
+    """
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class BrokerParts:
         flusher: Flusher,
         *,
         clock: IClock,
+        client_clock: IClock,
         when_saved: WhenSaved = save_at_once,
         run_blocking: RunBlocking = maybeDeferred,
     ) -> None:
@@ -98,13 +102,13 @@ class BrokerParts:
         self.groups = SubscriptionGroupManager(config, documents, clock=clock)
         self.offsets = ConsumerOffsetManager(documents)
         self.delay_offsets = DelayOffsetManager(documents)
-        self.producers = ProducerManager(clock=clock, expired_ms=config.channel_expired_timeout)
+        self.producers = ProducerManager(clock=client_clock, expired_ms=config.channel_expired_timeout)
         self.filters = ConsumerFilterManager(config, documents, clock=clock, when_saved=when_saved)
         notifier = ConsumerIdsNotifier(config=config)
         self.consumers = ConsumerManager(
-            clock=clock, on_members_changed=notifier, expired_ms=config.channel_expired_timeout, filters=self.filters
+            clock=client_clock, on_members_changed=notifier, expired_ms=config.channel_expired_timeout, filters=self.filters
         )
-        self.locks = RebalanceLockManager(documents, clock=clock)
+        self.locks = RebalanceLockManager(documents, clock=client_clock)
         self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
         self.holds = PullRequestHoldService(clock=clock, store=store)
         store.watch(self.holds)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -11,10 +12,16 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from pymq.errors import PyMQError
+from pymq.interfaces import IProcessorTable
+from pymq.remoting.protocol import Lane
 
 BACKLOG = 1024
 #: How often a pair of free ports with a fixed distance is looked for before giving up.
 PAIR_TRIES_MAX = 32
+
+#: Given what serves a port, the table of processors and the lanes, gives the table that the port asks instead. It may empty and
+#: fill the lanes as it likes: what no lane takes goes to the table.
+Front = Callable[[IProcessorTable, "dict[bytes, Lane]"], IProcessorTable]
 
 log = Logger()
 
@@ -44,6 +51,11 @@ def listen_pair(reactor: Any, port: int, step: int, factory: Any, step_factory: 
             if port or attempt == PAIR_TRIES_MAX - 1:
                 raise
     raise AssertionError("the loop above returns or raises")
+
+
+def no_front(table: IProcessorTable, lanes: dict[bytes, Lane]) -> IProcessorTable:
+    """The Front of every server but those of tests: nothing stands between."""
+    return table
 
 
 class Listener:

@@ -20,7 +20,7 @@ from pymq.periodic import Periodic
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
 from pymq.remoting.server import RemotingServerFactory
 from pymq.services.announce import say_line
-from pymq.services.listening import Listener, listen
+from pymq.services.listening import Front, Listener, listen, no_front
 from pymq.services.sequence import Sequence as PartSequence
 from pymq.store.documents import FileDocuments
 from pymq.store.files import DiskFiles
@@ -31,7 +31,7 @@ IDLE_SWEEP_S = 10.0
 
 
 class NamesrvController(Service):
-    """A name server on one port. `port` is its real number once it is started."""
+    """A name server on one port. `port` is its real number once it is started; `front` stands before its processors."""
 
     log = Logger()
 
@@ -41,12 +41,14 @@ class NamesrvController(Service):
         *,
         reactor: Any,
         documents: IDocuments | None = None,
+        front: Front = no_front,
         say: Callable[[str], None] = say_line,
         warnings: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._reactor = reactor
         self._documents = documents
+        self._front = front
         self._say = say
         self._warnings = warnings
         self._parts: PartSequence | None = None
@@ -66,7 +68,7 @@ class NamesrvController(Service):
         processor = NameServerProcessor(self.routes, kv_config, config, clock=self._reactor, store_config=store_config)
         table = ProcessorTable()
         table.register(processor)
-        factory = RemotingServerFactory(Dispatcher(table), clock=self._reactor, listeners=[processor])
+        factory = RemotingServerFactory(Dispatcher(self._front(table, {})), clock=self._reactor, listeners=[processor])
         listener = Listener(listen(self._reactor, config.listen_port, factory, config.bind_address), factory)
         self.port = listener.number
         scan = Periodic(

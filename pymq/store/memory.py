@@ -242,5 +242,6 @@ class MemoryMessageStore:
         self._listeners.append(listener)
 
     def close(self) -> None:
-        """Refuse everything until the next `load`."""
+        """Refuse everything until the next `load`, and forget who watches."""
         self._is_open = False
+        self._listeners.clear()

@@ -37,7 +37,7 @@ class BrokerPartsTests(SynchronousTestCase):
         store = MemoryMessageStore(store_config, clock=clock)
         store.load()
         flusher = Flusher(store, store_config, clock=clock, run_blocking=maybeDeferred)
-        self.parts = BrokerParts(config, store_config, store, MemoryDocuments(), flusher, clock=clock)
+        self.parts = BrokerParts(config, store_config, store, MemoryDocuments(), flusher, clock=clock, client_clock=clock)
         self.parts.load()
         self.tables = (ProcessorTable(), ProcessorTable())
         self.lanes: tuple[dict, dict] = ({}, {})
