@@ -24,10 +24,6 @@ class PublishInfo:
     queues: tuple[MessageQueue, ...]
     is_order_topic: bool = False
 
-    def queue_count_of(self, broker_name: str) -> int:
-        """How many of the queues a broker has."""
-        return sum(queue.broker_name == broker_name for queue in self.queues)
-
 
 def publish_info(topic: str, route: TopicRouteData) -> PublishInfo:
     """The writable queues of brokers that have a master, or those that the order configuration lists."""

@@ -65,17 +65,6 @@ DLQ_ORIGIN_MESSAGE_ID = "DLQ_ORIGIN_MESSAGE_ID"
 #: What stands between the words of KEYS.
 KEY_SEPARATOR = " "
 
-#: Names that a user may not set on a message (Java: MessageConst.STRING_HASH_SET).
-RESERVED_NAMES = frozenset(
-    {
-        KEYS, TAGS, WAIT, DELAY, UNIQ_KEY, RETRY_TOPIC, REAL_TOPIC, REAL_QID, TRAN_MSG, PGROUP, MIN_OFFSET, MAX_OFFSET, BUYER_ID,
-        ORIGIN_MESSAGE_ID, TRANSFER_FLAG, CORRECTION_FLAG, MQ2_FLAG, RECONSUME_TIME, MSG_REGION, TRACE_ON, MAX_RECONSUME_TIMES,
-        CONSUME_START_TIME, TRAN_PREPARED_QUEUE_OFFSET, TRANSACTION_CHECK_TIMES, CHECK_IMMUNITY_TIME_IN_SECONDS, INSTANCE_ID,
-        CORRELATION_ID, REPLY_TO_CLIENT, TTL, ARRIVE_TIME, PUSH_REPLY_TIME, CLUSTER, MSG_TYPE, INNER_MULTI_DISPATCH,
-        INNER_MULTI_QUEUE_OFFSET, EXTEND_UNIQ_INFO,
-    }
-)  # fmt: skip
-
 
 def encode_properties(properties: Mapping[str, str]) -> str:
     """The property string of a map, without a last separator, as Java 4.9.8 writes it. Empty names and values are left out.

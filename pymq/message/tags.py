@@ -48,19 +48,3 @@ def narrow_code(code: int) -> int:
     """The low 32 bits of a tags code as a signed number: what a tag filter is compared with."""
     code &= 0xFFFFFFFF
     return code - 0x100000000 if code & 0x80000000 else code
-
-
-def parse_tag_expression(expression: str | None) -> tuple[frozenset[str], frozenset[int]]:
-    """The tags of `A || B` and their hashes; both empty for no filter (`*`, an empty expression or none).
-
-    Raises ValueError when an expression is not empty but names no tag, as Java's FilterAPI fails for `||`.
-    """
-    if expression is None or expression in ("", "*"):
-        return frozenset(), frozenset()
-    words = expression.split("||")
-    while words and not words[-1]:
-        words.pop()
-    if not words:
-        raise ValueError(f"the tag expression {expression!r} names no tag")
-    tags = frozenset(word.strip() for word in words if word.strip())
-    return tags, frozenset(map(java_hash, tags))

@@ -76,10 +76,6 @@ class RemotingCommand:
             serialize_type=self.serialize_type,
         )
 
-    def with_opaque(self, opaque: int) -> RemotingCommand:
-        """The same command under another opaque."""
-        return attrs.evolve(self, opaque=opaque)
-
     @property
     def is_response(self) -> bool:
         """Bit 0 of the flag alone decides (remoting.md 1.4)."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.message.tags import java_hash, java_hash_onto, narrow_code, parse_tag_expression, tags_code
+from pymq.message.tags import java_hash, java_hash_onto, narrow_code, tags_code
 
 
 def hash_by_definition(text: str) -> int:
@@ -55,21 +55,3 @@ class TagsCodeTests(SynchronousTestCase):
     def test_narrowing(self) -> None:
         """Keeps the low 32 bits, signed."""
         self.assertEqual([narrow_code(code) for code in (5, -5, 2**31, 0x1A1FD01E239)], [5, -5, -(2**31), -50208199])
-
-
-class TagExpressionTests(SynchronousTestCase):
-    """FilterAPI.buildSubscriptionData."""
-
-    def test_everything(self) -> None:
-        """Is written in three ways."""
-        for expression in (None, "", "*"):
-            self.assertEqual(parse_tag_expression(expression), (frozenset(), frozenset()))
-
-    def test_several_tags(self) -> None:
-        """Are trimmed; empty ones count for nothing."""
-        tags, hashes = parse_tag_expression(" TagA ||TagB|| ||")
-        self.assertEqual((tags, hashes), ({"TagA", "TagB"}, {2598919, 2598920}))
-
-    def test_no_tag_at_all(self) -> None:
-        """Is refused, as Java's split gives nothing."""
-        self.assertRaises(ValueError, parse_tag_expression, "||")

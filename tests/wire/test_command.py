@@ -53,12 +53,6 @@ class RemotingCommandTests(SynchronousTestCase):
         self.assertEqual(RemotingCommand(code=17).name, "UPDATE_AND_CREATE_TOPIC")
         self.assertEqual(RemotingCommand(code=17, flag=1).name, "TOPIC_NOT_EXIST")
 
-    def test_another_opaque_leaves_the_rest(self) -> None:
-        """And the original."""
-        command = RemotingCommand(code=34, opaque=1, body=b"x")
-        self.assertEqual(command.with_opaque(2), RemotingCommand(code=34, opaque=2, body=b"x"))
-        self.assertEqual(command.opaque, 1)
-
     def test_repr_is_short(self) -> None:
         """A log line must not hold four megabytes of body."""
         text = repr(RemotingCommand(code=310, opaque=5, body=b"z" * 4_000_000, remark="r"))

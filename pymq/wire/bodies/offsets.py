@@ -6,24 +6,6 @@ from __future__ import annotations
 import msgspec
 
 from pymq.wire.bodies.messagequeue import MessageQueue, write_keys_bare, write_numbers_bare
-from pymq.wire.bodies.topics import DataVersion
-
-
-class ConsumerOffsetSerializeWrapper(msgspec.Struct, rename="camel", frozen=True):
-    """GET_ALL_CONSUMER_OFFSET (43) and `consumerOffset.json`: `topic@group` to queue id to offset.
-
-    Queue ids are written quoted, which every reader takes; give IntegerKeys to have them bare as Java does.
-    """
-
-    offset_table: dict[str, dict[int, int]] = {}
-    data_version: DataVersion | None = None
-
-
-class DelayOffsetSerializeWrapper(msgspec.Struct, rename="camel", frozen=True):
-    """GET_ALL_DELAY_OFFSET (45) and `delayOffset.json`: delay level to the next offset to deliver."""
-
-    offset_table: dict[int, int] = {}
-    data_version: DataVersion | None = None
 
 
 class OffsetWrapper(msgspec.Struct, rename="camel", frozen=True):

@@ -110,11 +110,3 @@ class KVTable(msgspec.Struct, rename="camel", frozen=True):
     """A table of text by text: GET_BROKER_RUNTIME_INFO (28), GET_KVLIST_BY_NAMESPACE (219), the answer to REGISTER_BROKER."""
 
     table: dict[str, str] = {}
-
-
-class GroupForbidden(msgspec.Struct, rename="camel", frozen=True):
-    """UPDATE_AND_GET_GROUP_FORBIDDEN (353, 5.x)."""
-
-    topic: str | None = None
-    group: str | None = None
-    readable: bool | None = None

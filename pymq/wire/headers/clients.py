@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import msgspec
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
@@ -94,21 +93,3 @@ class QuerySubscriptionByConsumerRequestHeader(CommandHeader, frozen=True, kw_on
 
     group: str
     topic: str | None = None
-
-
-#: Which class reads the extFields of which request.
-REQUESTS: dict[int, type[CommandHeader]] = {
-    RequestCode.UNREGISTER_CLIENT: UnregisterClientRequestHeader,
-    RequestCode.GET_CONSUMER_LIST_BY_GROUP: GetConsumerListByGroupRequestHeader,
-    RequestCode.NOTIFY_CONSUMER_IDS_CHANGED: NotifyConsumerIdsChangedRequestHeader,
-    RequestCode.GET_CONSUMER_CONNECTION_LIST: GetConsumerConnectionListRequestHeader,
-    RequestCode.GET_PRODUCER_CONNECTION_LIST: GetProducerConnectionListRequestHeader,
-    RequestCode.GET_CONSUMER_RUNNING_INFO: GetConsumerRunningInfoRequestHeader,
-    RequestCode.CONSUME_MESSAGE_DIRECTLY: ConsumeMessageDirectlyResultRequestHeader,
-    RequestCode.INVOKE_BROKER_TO_RESET_OFFSET: ResetOffsetRequestHeader,
-    RequestCode.RESET_CONSUMER_CLIENT_OFFSET: ResetOffsetRequestHeader,
-    RequestCode.INVOKE_BROKER_TO_GET_CONSUMER_STATUS: GetConsumerStatusRequestHeader,
-    RequestCode.GET_CONSUMER_STATUS_FROM_CLIENT: GetConsumerStatusRequestHeader,
-    RequestCode.QUERY_TOPICS_BY_CONSUMER: QueryTopicsByConsumerRequestHeader,
-    RequestCode.QUERY_SUBSCRIPTION_BY_CONSUMER: QuerySubscriptionByConsumerRequestHeader,
-}

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import msgspec
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
@@ -176,34 +175,3 @@ class ConsumerSendMsgBackRequestHeader(CommandHeader, frozen=True, kw_only=True)
     unit_mode: bool = False
     max_reconsume_times: Int32 | None = None
     broker_name: str | None = msgspec.field(default=None, name="bname")
-
-
-class RecallMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
-    """RECALL_MESSAGE (370, 5.x): take a delayed message back before it is delivered."""
-
-    topic: str
-    recall_handle: str
-    producer_group: str | None = None
-
-
-class RecallMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
-    """The id of the message that was taken back."""
-
-    msg_id: str
-
-
-#: Which class reads the extFields of which request.
-REQUESTS: dict[int, type[CommandHeader]] = {
-    RequestCode.SEND_MESSAGE: SendMessageRequestHeader,
-    RequestCode.SEND_MESSAGE_V2: SendMessageRequestHeaderV2,
-    RequestCode.SEND_BATCH_MESSAGE: SendMessageRequestHeaderV2,
-    RequestCode.SEND_REPLY_MESSAGE: SendMessageRequestHeader,
-    RequestCode.SEND_REPLY_MESSAGE_V2: SendMessageRequestHeaderV2,
-    RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT: ReplyMessageRequestHeader,
-    RequestCode.PULL_MESSAGE: PullMessageRequestHeader,
-    RequestCode.LITE_PULL_MESSAGE: PullMessageRequestHeader,
-    RequestCode.QUERY_MESSAGE: QueryMessageRequestHeader,
-    RequestCode.VIEW_MESSAGE_BY_ID: ViewMessageRequestHeader,
-    RequestCode.CONSUMER_SEND_MSG_BACK: ConsumerSendMsgBackRequestHeader,
-    RequestCode.RECALL_MESSAGE: RecallMessageRequestHeader,
-}

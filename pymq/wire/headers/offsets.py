@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
@@ -84,14 +83,3 @@ class GetEarliestMsgStoretimeResponseHeader(CommandHeader, frozen=True, kw_only=
     """When the queue's first message was stored, in milliseconds; -1 for none."""
 
     timestamp: Int64
-
-
-#: Which class reads the extFields of which request.
-REQUESTS: dict[int, type[CommandHeader]] = {
-    RequestCode.QUERY_CONSUMER_OFFSET: QueryConsumerOffsetRequestHeader,
-    RequestCode.UPDATE_CONSUMER_OFFSET: UpdateConsumerOffsetRequestHeader,
-    RequestCode.SEARCH_OFFSET_BY_TIMESTAMP: SearchOffsetRequestHeader,
-    RequestCode.GET_MAX_OFFSET: GetMaxOffsetRequestHeader,
-    RequestCode.GET_MIN_OFFSET: GetMinOffsetRequestHeader,
-    RequestCode.GET_EARLIEST_MSG_STORETIME: GetEarliestMsgStoretimeRequestHeader,
-}

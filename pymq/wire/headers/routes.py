@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
@@ -142,21 +141,3 @@ class RegisterTopicRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """REGISTER_TOPIC_IN_NAMESRV (217, 5.x)."""
 
     topic: str
-
-
-#: Which class reads the extFields of which request.
-REQUESTS: dict[int, type[CommandHeader]] = {
-    RequestCode.REGISTER_BROKER: RegisterBrokerRequestHeader,
-    RequestCode.UNREGISTER_BROKER: UnRegisterBrokerRequestHeader,
-    RequestCode.QUERY_DATA_VERSION: QueryDataVersionRequestHeader,
-    RequestCode.GET_ROUTEINFO_BY_TOPIC: GetRouteInfoRequestHeader,
-    RequestCode.PUT_KV_CONFIG: PutKVConfigRequestHeader,
-    RequestCode.GET_KV_CONFIG: GetKVConfigRequestHeader,
-    RequestCode.DELETE_KV_CONFIG: DeleteKVConfigRequestHeader,
-    RequestCode.GET_KVLIST_BY_NAMESPACE: GetKVListByNamespaceRequestHeader,
-    RequestCode.WIPE_WRITE_PERM_OF_BROKER: WipeWritePermOfBrokerRequestHeader,
-    RequestCode.ADD_WRITE_PERM_OF_BROKER: AddWritePermOfBrokerRequestHeader,
-    RequestCode.BROKER_HEARTBEAT: BrokerHeartbeatRequestHeader,
-    RequestCode.GET_BROKER_MEMBER_GROUP: GetBrokerMemberGroupRequestHeader,
-    RequestCode.REGISTER_TOPIC_IN_NAMESRV: RegisterTopicRequestHeader,
-}

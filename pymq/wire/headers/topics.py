@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32
 
 
@@ -51,15 +50,3 @@ class GetTopicConfigRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """GET_TOPIC_CONFIG (351, 5.x)."""
 
     topic: str
-
-
-#: Which class reads the extFields of which request.
-REQUESTS: dict[int, type[CommandHeader]] = {
-    RequestCode.UPDATE_AND_CREATE_TOPIC: CreateTopicRequestHeader,
-    RequestCode.DELETE_TOPIC_IN_BROKER: DeleteTopicRequestHeader,
-    RequestCode.DELETE_TOPIC_IN_NAMESRV: DeleteTopicRequestHeader,
-    RequestCode.GET_TOPIC_STATS_INFO: GetTopicStatsInfoRequestHeader,
-    RequestCode.QUERY_TOPIC_CONSUME_BY_WHO: QueryTopicConsumeByWhoRequestHeader,
-    RequestCode.GET_TOPICS_BY_CLUSTER: GetTopicsByClusterRequestHeader,
-    RequestCode.GET_TOPIC_CONFIG: GetTopicConfigRequestHeader,
-}

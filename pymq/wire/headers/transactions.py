@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import msgspec
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.fields import CommandHeader, Int32, Int64
 
 
@@ -40,11 +39,3 @@ class ResumeCheckHalfMessageRequestHeader(CommandHeader, frozen=True, kw_only=Tr
 
     msg_id: str | None = None
     topic: str | None = None
-
-
-#: Which class reads the extFields of which request.
-REQUESTS: dict[int, type[CommandHeader]] = {
-    RequestCode.END_TRANSACTION: EndTransactionRequestHeader,
-    RequestCode.CHECK_TRANSACTION_STATE: CheckTransactionStateRequestHeader,
-    RequestCode.RESUME_CHECK_HALF_MESSAGE: ResumeCheckHalfMessageRequestHeader,
-}

@@ -7,10 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.wire import javajson
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.bodies.offsets import (
-    ConsumerOffsetSerializeWrapper,
     ConsumeStats,
     ConsumeStatsList,
-    DelayOffsetSerializeWrapper,
     GetConsumerStatusBody,
     MessageQueueForC,
     OffsetWrapper,
@@ -20,7 +18,6 @@ from pymq.wire.bodies.offsets import (
     ResetOffsetBody,
     ResetOffsetBodyForC,
 )
-from pymq.wire.javajson import IntegerKeys
 
 QUEUE = MessageQueue("T1", "broker-a", 0)
 KEY = b'{"brokerName":"broker-a","queueId":0,"topic":"T1"}'
@@ -28,21 +25,6 @@ KEY = b'{"brokerName":"broker-a","queueId":0,"topic":"T1"}'
 
 class OffsetBodyTests(SynchronousTestCase):
     """Each body, against the shape of the reference."""
-
-    def test_stored_offsets(self) -> None:
-        """Bare and quoted queue ids are read; written quoted, or bare where asked for."""
-        for text in (b'{"offsetTable":{"T1@g1":{0:3,1:98}}}', b'{"offsetTable":{"T1@g1":{"0":3,"1":98}}}'):
-            read = javajson.decode_as(text, ConsumerOffsetSerializeWrapper)
-            self.assertEqual(read.offset_table, {"T1@g1": {0: 3, 1: 98}})
-        self.assertEqual(javajson.encode(read), text)
-        bare = ConsumerOffsetSerializeWrapper({"T1@g1": IntegerKeys({0: 3})})
-        self.assertEqual(javajson.encode(bare), b'{"offsetTable":{"T1@g1":{0:3}}}')
-
-    def test_delay_offsets(self) -> None:
-        """By level."""
-        self.assertEqual(
-            javajson.decode_as(b'{"offsetTable":{1:100,2:5}}', DelayOffsetSerializeWrapper).offset_table, {1: 100, 2: 5}
-        )
 
     def test_consume_stats(self) -> None:
         """Object keys, and a double with a fraction."""

@@ -8,7 +8,6 @@ from pymq.wire import javajson
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.bodies.topics import (
     DataVersion,
-    GroupForbidden,
     GroupList,
     KVTable,
     SubscriptionGroupConfig,
@@ -101,7 +100,6 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual(javajson.encode(javajson.decode_as(text, SubscriptionGroupWrapper)), text)
 
     def test_small_tables(self) -> None:
-        """Lists of groups, tables of text, forbidden topics."""
+        """Lists of groups, tables of text."""
         self.assertEqual(javajson.encode(GroupList(("g1",))), b'{"groupList":["g1"]}')
         self.assertEqual(javajson.encode(KVTable({"b": "2", "a": "1"})), b'{"table":{"a":"1","b":"2"}}')
-        self.assertEqual(javajson.encode(GroupForbidden("T", "g", False)), b'{"group":"g","readable":false,"topic":"T"}')

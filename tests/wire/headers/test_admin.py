@@ -15,19 +15,10 @@ NAMES = {
     "ViewBrokerStatsDataRequestHeader": ("statsName statsKey", ""),
     "DeleteSubscriptionGroupRequestHeader": ("groupName", "removeOffset cleanOffset"),
     "GetSubscriptionGroupConfigRequestHeader": ("group", ""),
-    "UpdateGroupForbiddenRequestHeader": ("group topic", "readable"),
     "QueryConsumeTimeSpanRequestHeader": ("topic group", ""),
     "QueryCorrectionOffsetHeader": ("compareGroup topic", "filterGroups"),
     "CloneGroupOffsetRequestHeader": ("srcGroup destGroup", "topic offline"),
     "QueryConsumeQueueRequestHeader": ("", "topic queueId index count consumerGroup"),
-    "CreateAccessConfigRequestHeader": (
-        "accessKey",
-        "secretKey whiteRemoteAddress admin defaultTopicPerm defaultGroupPerm topicPerms groupPerms",
-    ),
-    "DeleteAccessConfigRequestHeader": ("accessKey", ""),
-    "GetBrokerAclConfigResponseHeader": ("version brokerName brokerAddr clusterName", "allAclFileVersion"),
-    "UpdateGlobalWhiteAddrsConfigRequestHeader": ("globalWhiteAddrs", "aclFileFullPath"),
-    "CheckRocksdbCqWriteProgressRequestHeader": ("topic", "checkStoreTime"),
 }
 
 

@@ -6,7 +6,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.wire.codes import RequestCode
 from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import FrameReader, encode_frame
 from pymq.wire.headers import (
@@ -14,34 +13,18 @@ from pymq.wire.headers import (
     clients,
     messages,
     offsets,
-    pop,
-    request_headers,
     routes,
     topics,
     transactions,
 )
 from tests.wire.headers.checks import check_requirements, header_classes, instances
 
-MODULES = (admin, clients, messages, offsets, pop, routes, topics, transactions)
+MODULES = (admin, clients, messages, offsets, routes, topics, transactions)
 ALL = [header for module in MODULES for header in header_classes(module)]
 
 
 class RequestHeaderTests(SynchronousTestCase):
-    """request_headers, and every class."""
-
-    def test_codes_have_their_class(self) -> None:
-        """Of each family one; codes without a header are absent."""
-        table = request_headers()
-        self.assertIs(table[RequestCode.SEND_BATCH_MESSAGE], messages.SendMessageRequestHeaderV2)
-        self.assertIs(table[RequestCode.SEND_REPLY_MESSAGE], messages.SendMessageRequestHeader)
-        self.assertIs(table[RequestCode.LITE_PULL_MESSAGE], messages.PullMessageRequestHeader)
-        self.assertIs(table[RequestCode.DELETE_TOPIC_IN_NAMESRV], topics.DeleteTopicRequestHeader)
-        self.assertNotIn(RequestCode.HEART_BEAT, table)
-
-    def test_no_family_takes_a_code_from_another(self) -> None:
-        """The tables of the modules are disjoint."""
-
-        self.assertEqual(len(request_headers()), sum(len(family.REQUESTS) for family in MODULES))
+    """Every class."""
 
     def test_required_fields_are_required(self) -> None:
         """And no others, in each class."""
