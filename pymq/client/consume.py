@@ -11,16 +11,15 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pymq.client.config import MessageModel, PushConfig
+from pymq.client.consumption import TURN_S, Consumption
 from pymq.client.instance import MQClientInstance
-from pymq.client.listening import ListenerCall, restore_topics
+from pymq.client.listening import ListenerCall
 from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext, ConsumeStatus
 from pymq.client.sendback import SendBack
 from pymq.client.tasks import Tasks
 from pymq.message.message import StoredMessage
-from pymq.message.namespaces import Namespace
-from pymq.message.topics import retry_topic
 from pymq.periodic import Periodic
 
 #: A message that no broker would take back is consumed again after so long.
@@ -28,8 +27,6 @@ LOCAL_RETRY_S = 5.0
 #: The delay level of messages that were too long in the listener's hands.
 TIMEOUT_DELAY_LEVEL = 3
 TIMEOUT_CHECK_S_MAX = 60.0
-#: After so long with listeners that answer at once, the reactor gets its turn.
-TURN_S = 0.05
 
 
 class _Call:
@@ -45,7 +42,7 @@ class _Call:
         self.waiting: Deferred[Any] | None = None
 
 
-class ConcurrentConsumption:
+class ConcurrentConsumption(Consumption):
     """Calls the listener for what was pulled; up to `consume_concurrency` calls may be unfinished."""
 
     is_orderly = False
@@ -63,27 +60,11 @@ class ConcurrentConsumption:
         send_back: SendBack,
     ) -> None:
         self._group = group
-        self._retry_topic = retry_topic(group)
-        self._namespace = Namespace(config.namespace)
-        self._config = config
-        self._instance = instance
-        self._clock = instance.clock
-        self._tasks = tasks
-        self._call = call
-        self._offsets = offsets
-        self._send_back = send_back
+        super().__init__(group, config, instance, tasks=tasks, call=call, offsets=offsets, send_back=send_back)
         self._queued: deque[_Call] = deque()
-        self._open: set[_Call] = set()
         self._pumping = False
-        self._stopped = False
-        self._empty: Deferred[None] | None = None
         check_s = min(config.consume_timeout_s, TIMEOUT_CHECK_S_MAX)
         self._timeouts = Periodic(self._clock, check_s, self.take_back_overdue, name="overdue messages")
-
-    @property
-    def open_count(self) -> int:
-        """Unfinished calls of the listener."""
-        return len(self._open)
 
     def start(self) -> None:
         """Begin to look for overdue calls."""
@@ -94,26 +75,16 @@ class ConcurrentConsumption:
         self._stopped = True
         self._queued.clear()
         await self._timeouts.stop()
-        if self._open and self._config.await_termination_s > 0:
-            self._empty = Deferred()
-            giving_up = self._clock.callLater(self._config.await_termination_s, self._fire_empty)
-            await self._empty
-            if giving_up.active():
-                giving_up.cancel()
+        await self._wait_for_calls()
         # What is given up now is not sent back: nobody has acknowledged it, so the group's next reader of the queue gets it.
         given_up, self._open = self._open, set()
         for call in given_up:
             if call.waiting is not None:
                 call.waiting.cancel()
 
-    def _fire_empty(self) -> None:
-        empty, self._empty = self._empty, None
-        if empty is not None:
-            empty.callback(None)
-
     def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
         """Messages were pulled and put into `held`."""
-        restore_topics(messages, self._retry_topic, self._namespace)
+        self._restore(messages)
         size = self._config.consume_message_batch_max_size
         queue = self._namespace.unwrap_queue(held.queue)
         self._queued.extend(_Call(held, messages[at : at + size], ConsumeContext(queue)) for at in range(0, len(messages), size))
@@ -160,8 +131,7 @@ class ConcurrentConsumption:
     def _close(self, call: _Call, status: ConsumeStatus) -> None:
         self._open.discard(call)
         self._finished(call, status)
-        if self._empty is not None and not self._open:
-            self._fire_empty()
+        self._call_ended()
 
     def _finished(self, call: _Call, status: ConsumeStatus) -> None:
         messages = call.messages
@@ -217,6 +187,5 @@ class ConcurrentConsumption:
                 self._done(call.held, call.messages)
             else:
                 self._tasks.spawn(self._retry(call.held, call.messages, TIMEOUT_DELAY_LEVEL), "sending messages back")
-        if not self._open:
-            self._fire_empty()
+        self._call_ended()
         self._pump()

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
 from pymq.client.config import MessageModel, PushConfig
+from pymq.client.consumption import TURN_S, Consumption
 from pymq.client.instance import MQClientInstance
-from pymq.client.listening import ListenerCall, restore_topics
+from pymq.client.listening import ListenerCall
 from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext, ConsumeStatus
 from pymq.client.sendback import SendBack
 from pymq.client.tasks import Tasks
 from pymq.message.message import StoredMessage
-from pymq.message.namespaces import Namespace
-from pymq.message.topics import retry_topic
 from pymq.periodic import Periodic
 
 LOCK_INITIAL_S = 1.0
@@ -31,11 +30,9 @@ LOCK_RETRY_S = 3.0
 LEAVING_CHECK_S = 0.1
 SUSPEND_S_MIN = 0.01
 SUSPEND_S_MAX = 30.0
-#: After so long with a listener that answers at once, the reactor gets its turn.
-TURN_S = 0.05
 
 
-class OrderlyConsumption:
+class OrderlyConsumption(Consumption):
     """Calls the listener for each queue in order; up to `consume_concurrency` queues at a time."""
 
     is_orderly = True
@@ -55,21 +52,10 @@ class OrderlyConsumption:
         lock_one: Callable[[ProcessQueue], Awaitable[bool]],
     ) -> None:
         self._group = group
-        self._retry_topic = retry_topic(group)
-        self._namespace = Namespace(config.namespace)
-        self._config = config
-        self._instance = instance
-        self._clock = instance.clock
-        self._tasks = tasks
-        self._call = call
-        self._offsets = offsets
-        self._send_back = send_back
+        super().__init__(group, config, instance, tasks=tasks, call=call, offsets=offsets, send_back=send_back)
         self._lock_one = lock_one
         self._needs_locks = config.message_model is MessageModel.CLUSTERING
         self._places = DeferredSemaphore(config.consume_concurrency)
-        self._open: set[ProcessQueue] = set()
-        self._stopped = False
-        self._empty: Deferred[None] | None = None
         self._locking = Periodic(
             self._clock,
             LOCK_INTERVAL_S,
@@ -77,11 +63,6 @@ class OrderlyConsumption:
             name="queue locks",
             initial_delay_s=LOCK_INITIAL_S,
         )
-
-    @property
-    def open_count(self) -> int:
-        """Unfinished calls of the listener."""
-        return len(self._open)
 
     def start(self) -> None:
         """Begin to renew the locks."""
@@ -91,22 +72,12 @@ class OrderlyConsumption:
     async def stop(self) -> None:
         """Call the listener no more, and wait a while for the calls under way."""
         self._stopped = True
-        if self._open and self._config.await_termination_s > 0:
-            self._empty = Deferred()
-            giving_up = self._clock.callLater(self._config.await_termination_s, self._fire_empty)
-            await self._empty
-            if giving_up.active():
-                giving_up.cancel()
+        await self._wait_for_calls()
         await self._locking.stop()
-
-    def _fire_empty(self) -> None:
-        empty, self._empty = self._empty, None
-        if empty is not None:
-            empty.callback(None)
 
     def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
         """Messages were pulled and put into `held`; `dispatch` is False while its consumption is under way."""
-        restore_topics(messages, self._retry_topic, self._namespace)
+        self._restore(messages)
         if dispatch:
             self._tasks.spawn(self._consume(held), f"consuming {held.queue} in order")
 
@@ -175,8 +146,7 @@ class OrderlyConsumption:
             held.put_back()
             suspend_s = self._config.suspend_current_queue_time_s if context.suspend_s is None else context.suspend_s
             pause_s = min(max(suspend_s, SUSPEND_S_MIN), SUSPEND_S_MAX)
-        if not self._open:
-            self._fire_empty()
+        self._call_ended()
         return pause_s
 
     async def _must_come_again(self, messages: list[StoredMessage]) -> bool:
