@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.internet import task
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,8 +14,11 @@ from pymq.services.brokerparts import BrokerParts, lane_keys
 from pymq.services.flusher import Flusher
 from pymq.store.config import MessageStoreConfig
 from pymq.store.memory import MemoryMessageStore
+from pymq.testing.channels import FakeChannel
 from pymq.testing.documents import MemoryDocuments
+from pymq.wire import javajson
 from pymq.wire.codes import RequestCode
+from pymq.wire.command import RemotingCommand
 
 #: What the issue of the foundation names.
 FOUNDATION = {10, 310, 320, 11, 361, 12, 33, 34, 35, 46, 38, 14, 15, 41, 42, 29, 30, 31, 32, 17, 215}
@@ -57,6 +62,12 @@ class BrokerPartsTests(SynchronousTestCase):
         self.assertEqual(lane_keys(310), (b'{"code":310,', b"\x01\x36"))
         self.assertEqual(set(self.lanes[1]), set(lane_keys(310)))
         self.assertEqual(set(self.lanes[0]), {*lane_keys(310), *lane_keys(11)})
+
+    def test_operators_see_the_folder_of_the_log(self) -> None:
+        """As Java names it in one of the keys of code 28: the root's commitlog unless another is set."""
+        answer = self.tables[0].lookup(28).process(FakeChannel(), RemotingCommand(28, 1))
+        table = javajson.decode(answer.body)["table"]
+        self.assertIn(f"commitLogDiskRatio_{os.path.expanduser('~/store/commitlog')}", table)
 
     def test_pulls_have_no_lane_where_retries_are_filtered(self) -> None:
         """For the lane does not look into properties."""

@@ -84,7 +84,7 @@ class RuntimeInfo:
         store: IMessageStore,
         stats: BrokerStatsManager,
         delay_offsets: DelayOffsetManager,
-        commit_log_path: str = "",
+        commit_log_path: str,
     ) -> None:
         self._config = config
         self._store = store
@@ -105,6 +105,5 @@ class RuntimeInfo:
             **self._stats.runtime_table(),
             **self._delay_offsets.runtime_table(self._store),
         }
-        if self._commit_log_path:
-            table[f"commitLogDiskRatio_{self._commit_log_path}"] = store["commitLogDiskRatio"]
+        table[f"commitLogDiskRatio_{self._commit_log_path}"] = store["commitLogDiskRatio"]
         return table

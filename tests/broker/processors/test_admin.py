@@ -34,7 +34,11 @@ class AdminProcessorTests(SynchronousTestCase):
             consumers=parts.consumers,
             stats=parts.stats,
             runtime_info=RuntimeInfo(
-                config=parts.config, store=parts.store, stats=parts.stats, delay_offsets=parts.delay_offsets
+                config=parts.config,
+                store=parts.store,
+                stats=parts.stats,
+                delay_offsets=parts.delay_offsets,
+                commit_log_path="/data/log",
             ),
             clock=parts.clock,
         )

@@ -38,11 +38,15 @@ class RuntimeInfoTests(SynchronousTestCase):
         self.parts.store.put([draft()])
         self.parts.stats.put("T", 1, 100)
 
-    def table(self, **arguments: str) -> dict[str, str]:
+    def table(self) -> dict[str, str]:
         """The table."""
         parts = self.parts
         return RuntimeInfo(
-            config=parts.config, store=parts.store, stats=parts.stats, delay_offsets=parts.delay_offsets, **arguments
+            config=parts.config,
+            store=parts.store,
+            stats=parts.stats,
+            delay_offsets=parts.delay_offsets,
+            commit_log_path="/data/log",
         ).table()
 
     def test_every_key_is_there_as_text(self) -> None:
@@ -66,8 +70,8 @@ class RuntimeInfoTests(SynchronousTestCase):
         self.assertEqual(int(table["commitLogMaxOffset"]), self.parts.store.describe()["log_max_offset"])
 
     def test_path_of_the_log(self) -> None:
-        """Names one more key, if it is known."""
-        self.assertIn("commitLogDiskRatio_/data/log", self.table(commit_log_path="/data/log"))
+        """Names one more key."""
+        self.assertIn("commitLogDiskRatio_/data/log", self.table())
 
     def test_facts_of_the_store(self) -> None:
         """Become text; a disk's size is said when the store knows it."""
