@@ -257,7 +257,8 @@ class IDocuments(Interface):
         """The document as plain values, or None when there is none. Raises StoreDamaged when it and its .bak cannot be read."""
 
     def save(name, document):
-        """Replace it. `document` is anything that wire.javajson can encode."""
+        """Replace it, durably. `document` is anything that wire.javajson can encode. May block; may be called in another thread,
+        one call after the other. Raises OSError."""
 
 
 class INameServers(Interface):
