@@ -51,6 +51,7 @@ def stream(server, topic):
     fill(server, topic, BACKLOG)
     flags = {"group": "PG-order", "size": 64, "mode": "ordered", "forever": True, "interval_ms": SEND_INTERVAL_MS, "quiet": True}
     with Program("python", "send", namesrv=server.namesrv, topic=topic, **flags) as sender:
+        sender.wait_event("ready")
         yield
         sender.stop()
 
