@@ -66,16 +66,16 @@ class Member(ABC, Generic[C]):
         **settings: Any,
     ) -> None:
         """Raises ConfigError for a setting that does not exist or cannot be, ClientError for a bad group name."""
-        try:
-            check_group(group)
-        except ValueError as error:
-            raise ClientError(str(error)) from error
         if group in (DEFAULT_PRODUCER_GROUP, DEFAULT_CONSUMER_GROUP):
             raise ClientError(f"the group name {group} is reserved; choose one of your own")
         self.config: C = make_config(self.config_class, settings)
-        self.namespace = Namespace(self.config.namespace)
-        #: As the brokers know it, with the namespace.
-        self.group = self.namespace.wrap(group)
+        try:
+            self.namespace = Namespace(self.config.namespace)
+            #: As the brokers know it, with the namespace.
+            self.group = self.namespace.wrap(group)
+            check_group(self.group)
+        except ValueError as error:
+            raise ClientError(str(error)) from error
         self.clock: Any = default_reactor() if reactor is None else reactor
         self.state = ServiceState.CREATE_JUST
         self.tasks = Tasks(self.clock)

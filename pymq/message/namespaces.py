@@ -34,9 +34,14 @@ def without_namespace(resource: str) -> str:
 
 @attrs.frozen
 class Namespace:
-    """One namespace; that with the empty name leaves everything as it is."""
+    """One namespace; that with the empty name leaves everything as it is. Raises ValueError for a name with the separator."""
 
-    name: str = ""
+    name: str = attrs.field(default="")
+
+    @name.validator
+    def _check(self, _: object, value: str) -> None:
+        if SEPARATOR in value:
+            raise ValueError(f"the namespace {value} has a {SEPARATOR} in it, which is what parts it from names")
 
     def _has(self, resource: str) -> bool:
         return _divided(resource)[1].startswith(self.name + SEPARATOR)

@@ -79,6 +79,11 @@ class MemberTests(ClientCase):
             self.assertRaises(ClientError, Producer, name, **self.settings())
         self.assertRaises(ConfigError, Producer, "pg", **self.settings(no_such_setting=1))
 
+    def test_namespaces_are_checked(self) -> None:
+        """Names that no topic could have, and those that cannot be taken apart again."""
+        for namespace in ("a b", "a%b", "x" * 255):
+            self.assertRaises(ClientError, Producer, "pg", **self.settings(namespace=namespace))
+
     def test_a_group_used_twice_in_one_instance(self) -> None:
         """The second one cannot start, the first goes on."""
         first = self.producer("pg", instance_name="i")

@@ -29,6 +29,11 @@ does what Java does every 30 s), --fail-times with a list, of which the message'
 local transactions, which take so long after they said `executing`. With --journal F --who NAME all events go into the file F
 instead, each with `who` and the time `told`; several programs may share it, and its order is that in which they spoke.
 
+Java and python take besides: --compress ZLIB|LZ4|ZSTD, --compress-level and --compress-over (senders); --namespace (Go too),
+--unit, --vip, --client-ip, and --namespace-v2, which is nothing for Java 4.9; --offsets, a folder for the offsets of broadcast
+consumers; --trace for transactions and for litepull (java) or pull (python). Their `received` events, and Go's, have sysFlag and
+storeSize too.
+
 `transaction` is what java and python have: LIST names what the local transactions, or the checks, say one after another
 (commit, rollback, unknown, hang) and begins anew at its end. It prints `executing` (seq, outcome) and `sent` (as above, with
 state) for each message, `checked` (body_prefix, outcome, times) for each question of a broker; with --linger it waits for
@@ -52,7 +57,8 @@ Java and python also have request, reply and trace, all with --namesrv, --topic 
 of --size bytes and prints `replied` (seq, body_prefix, size, pushed) for each; Java's with --alone replies to itself. `reply`
 prints `ready`, replies to each request with an R and its body, and prints `answered` (status, msgId). `trace` sends --count
 messages with traces, printing `sent` (seq, msgId), and receives them with traces.
-Only the Java program has createTopic, view, query and minmax. The Go program has createTopic and deleteTopic, with
+Only Java and python have createTopic, view, query and minmax, only Java has `traces`: what the trace topic --topic tells of the
+message --id. The Go program has createTopic and deleteTopic, with
 `--broker H:P`, and topics, which lists their names. The C++ client does not tell the queue of a sent message, Go no message
 id of a batch, and node sends only to topics that exist. A Java family may carry `+rocketmq`: binary request headers instead
 of JSON. Java's litepull of 5.x asks with a request code that Apache 4.9 does not know.

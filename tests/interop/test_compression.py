@@ -12,8 +12,6 @@ SMALL = 1000
 #: Bits of the system flag; Java 5.x takes bit 0 away where it has decompressed a body.
 COMPRESSED, KIND_MASK = 0x1, 0x700
 KINDS = {"ZLIB": 0x300, "LZ4": 0x100, "ZSTD": 0x200}
-#: Clients before the kinds were told set bit 0 alone and mean zlib; Go's still does.
-OLD_FLAG = 0x1
 JAVA = ("java-4.9.8", "java-5.5.0")
 PAIRS = [
     ("java-4.9.8", "python"),
@@ -55,11 +53,25 @@ def test_kinds(pymq, sender, receiver, kind):
     assert max(event["storeSize"] for event in got) < SIZE / 10
 
 
-@pytest.mark.parametrize("sender, receiver", [("go", "python"), ("python", "go"), ("go", "java-4.9.8")])
-def test_zlib_of_go(pymq, sender, receiver):
-    """Go knows zlib and tells no kind."""
-    for event in exchange(pymq, sender, receiver):
-        assert event.get("sysFlag", OLD_FLAG) == OLD_FLAG and event.get("storeSize", 0) < SIZE / 10
+@pytest.mark.parametrize(
+    "sender, receiver",
+    [
+        ("go", "python"),
+        ("python", "go"),
+        ("go", "java-4.9.8"),
+        ("cpp", "python"),
+        ("python", "cpp"),
+        ("node", "python"),
+        ("python", "node"),
+    ],
+)
+def test_zlib_of_others(pymq, sender, receiver):
+    """Clients that know zlib alone tell no kind, and read what tells it."""
+    got = exchange(pymq, sender, receiver)
+    if receiver not in ("cpp", "node"):
+        expected = COMPRESSED | (KINDS["ZLIB"] if sender == "python" else 0)
+        assert {event["sysFlag"] & (COMPRESSED | KIND_MASK) for event in got} == {expected}
+        assert max(event["storeSize"] for event in got) < SIZE / 10
 
 
 @pytest.mark.parametrize("sender", [*JAVA, "python"])

@@ -129,12 +129,21 @@ def test_clone_group_offset(admin, pymq):
 
 
 def test_consumer_status(admin, pymq):
-    """consumerStatus shows what a client says of itself, its threads too."""
+    """consumerStatus shows what a client says of itself: its threads, its queues, what it pulled and consumed lately."""
     topic, _ = filled(pymq, f"status-{admin.name}")
     with Consuming("python", pymq, topic) as consuming:
         said = admin("consumerStatus", "-g", consuming.group, "-i", consuming.client_id, "-s")
         assert "PROP_CONSUME_TYPE" in said and "CONSUME_PASSIVELY" in said and "MainThread" in said, said
         assert len(re.findall(rf"^{topic} +{pymq.name} +\d+ +\d+", said, re.MULTILINE)) == QUEUES, said
+        rates = r" +([\d.]+)" * 5
+
+        def consumed_lately():
+            said = admin("consumerStatus", "-g", consuming.group, "-i", consuming.client_id)
+            found = re.search(rf"^{topic}{rates} +(\d+)$", said, re.MULTILINE)
+            return found if found and float(found[4]) > 0 else None
+
+        row = wire.wait_until(consumed_lately, 60, "a sample of the statistics")
+        assert float(row[2]) == pytest.approx(float(row[4]), rel=0.5) and (float(row[5]), int(row[6])) == (0, 0), row[0]
 
 
 @pytest.mark.parametrize("family", [*JAVA, "python"])

@@ -59,6 +59,10 @@ class NamespaceTests(SynchronousTestCase):
         self.assertIs(Namespace().wrap_queue(queue), queue)
         self.assertIs(Namespace().unwrap_queue(queue), queue)
 
+    def test_bad_names(self) -> None:
+        """The separator cannot be part of one: nobody could tell where it ends."""
+        self.assertRaises(ValueError, Namespace, "a%b")
+
     def test_queues(self) -> None:
         """Are those of the topic."""
         plain, wrapped = MessageQueue("t", "b", 3), MessageQueue("shop%t", "b", 3)

@@ -81,7 +81,8 @@ func newReceiver(flags *flags, stop *stop) (*receiver, error) {
 		from = consumer.ConsumeFromLastOffset
 	}
 	r.options = []consumer.Option{consumer.WithNameServer(servers), consumer.WithGroupName(group),
-		consumer.WithInstance(instance(flags)), consumer.WithConsumeFromWhere(from), consumer.WithStrategy(r.share)}
+		consumer.WithInstance(instance(flags)), consumer.WithConsumeFromWhere(from), consumer.WithStrategy(r.share),
+		consumer.WithNamespace(flags.get("namespace", ""))}
 	return r, nil
 }
 
@@ -241,7 +242,8 @@ func (r *receiver) received(all []*primitive.MessageExt) {
 		}
 		note("received", fields{"body_prefix": prefix, "size": len(message.Body), "queueId": message.Queue.QueueId,
 			"queueOffset": message.QueueOffset, "msgId": message.MsgId, "tags": message.GetTags(),
-			"reconsume": message.ReconsumeTimes, "at": time.Now().UnixMilli()})
+			"reconsume": message.ReconsumeTimes, "at": time.Now().UnixMilli(), "topic": message.Topic,
+			"sysFlag": message.SysFlag, "storeSize": message.StoreSize})
 		if r.flags.has("at-once") || r.work > 0 {
 			flush()
 		}

@@ -104,7 +104,8 @@ func newSender(flags *flags) (*sender, error) {
 		return nil, err
 	}
 	s.producer, err = rocketmq.NewProducer(producer.WithNameServer(servers), producer.WithGroupName(group),
-		producer.WithInstanceName(instance(flags)), producer.WithRetry(2), producer.WithQueueSelector(s.selector))
+		producer.WithInstanceName(instance(flags)), producer.WithRetry(2), producer.WithQueueSelector(s.selector),
+		producer.WithNamespace(flags.get("namespace", "")))
 	return s, err
 }
 
