@@ -216,6 +216,9 @@ class IFiles(Interface):
     def lock(path):
         """Take the process lock of store.md 1.3 on a file. Raises StoreLocked. Returns a callable that releases it."""
 
+    def is_locked(path):
+        """Whether somebody, in this process or another, holds the process lock on a file. Takes nothing and makes nothing."""
+
     def space():
         """(used bytes, usable bytes) of the disk that holds the root."""
 

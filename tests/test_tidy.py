@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "services": DOMAIN | {"store", "broker", "broker.processors", "namesrv", "remoting"},
     "tap": FOUNDATION | {"services", "broker", "namesrv", "store"},
     "bench": DOMAIN | {"client", "remoting"},
+    "admin": DOMAIN | {"store"},
     "testing": {"*"},
 }
 #: From the store and the services nothing but these may be taken: a tap reads settings and starts foremen.

@@ -188,8 +188,8 @@ class BrokerController(Service):
             self._documents = FileDocuments(files)
         self._store.load()
         recovery = self._store.describe().get("recovery")
-        if recovery is not None:
-            self.log.info("{recovery}", recovery=recovery)
+        if recovery is not None and recovery.is_notable:
+            self.log.info("{sentence}", sentence=recovery.sentence())
 
     def _close_store(self) -> None:
         self._store.close()

@@ -13,6 +13,7 @@ import mmap
 import os
 import resource
 import stat
+import struct
 from collections.abc import Callable
 
 from zope.interface import implementer
@@ -21,6 +22,8 @@ from pymq.errors import StoreLocked, SyncFailed
 from pymq.interfaces import IFile, IFiles
 
 _LOCK_TEXT = b"lock"
+#: C's struct flock: kind, whence, start, length, process.
+_FLOCK = "hhqqi4x"
 _TEMPORARY_SUFFIX = ".new"
 #: In a file up to this size the first touch of a place fetches that page alone. Reading ahead helps with the log's large files;
 #: with
@@ -51,7 +54,9 @@ def open_files_max() -> int:
 class DiskFile:
     """One file of fixed size on the real disk."""
 
-    def __init__(self, path: str, full_path: str, size_bytes: int) -> None:
+    def __init__(self, path: str, full_path: str, size_bytes: int, *, read_only: bool = False) -> None:
+        self._flags = (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC
+        self._access = mmap.ACCESS_READ if read_only else mmap.ACCESS_WRITE
         self.path = path
         self.size_bytes = size_bytes
         self._full_path = full_path
@@ -105,15 +110,15 @@ class DiskFile:
 
     def _open(self) -> int:
         if self._descriptor < 0:
-            self._descriptor = os.open(self._full_path, os.O_RDWR | os.O_CLOEXEC)
+            self._descriptor = os.open(self._full_path, self._flags)
         return self._descriptor
 
     def view(self) -> memoryview:
-        """A writable memoryview of the whole file, the same one at each call."""
+        """A memoryview of the whole file, the same one at each call; writable unless the folder is read only."""
         if self._view is None:
-            descriptor = os.open(self._full_path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self._full_path, self._flags)
             try:
-                self._mapping = mmap.mmap(descriptor, self.size_bytes)
+                self._mapping = mmap.mmap(descriptor, self.size_bytes, access=self._access)
             finally:
                 os.close(descriptor)
             if self.size_bytes <= _SMALL_FILE_BYTES:
@@ -141,9 +146,14 @@ class DiskFile:
 
 @implementer(IFiles)
 class DiskFiles:
-    """A folder of the real disk. It is made at the first use that needs it."""
+    """A folder of the real disk. It is made at the first use that needs it.
 
-    def __init__(self, root: str) -> None:
+    With `read_only` files are opened for reading alone, for tools that look at a store which others use; what would change
+    something fails.
+    """
+
+    def __init__(self, root: str, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self._root = os.path.abspath(os.path.expanduser(root))
         #: Folders in which new folders were made whose names are not yet durable, and how often that happened.
         self._unsynced: dict[str, int] = {}
@@ -181,6 +191,7 @@ class DiskFiles:
 
     def create(self, path: str, size_bytes: int) -> DiskFile:
         """A new sparse file of that size. Raises FileExistsError."""
+        self._check_writable()
         full = self._full(path)
         self._make_folder(os.path.dirname(full))
         descriptor = os.open(full, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -196,10 +207,11 @@ class DiskFiles:
         status = os.stat(full)
         if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(errno.ENOENT, "not a regular file", full)
-        return DiskFile(path, full, status.st_size)
+        return DiskFile(path, full, status.st_size, read_only=self._read_only)
 
     def delete(self, path: str) -> None:
         """Remove a file, or an empty folder. Nothing happens when it is not there."""
+        self._check_writable()
         full = self._full(path)
         try:
             os.rmdir(full) if os.path.isdir(full) and not os.path.islink(full) else os.unlink(full)
@@ -213,6 +225,7 @@ class DiskFiles:
 
     def replace(self, path: str, data: bytes) -> None:
         """Put a small file in place atomically and durably."""
+        self._check_writable()
         full = self._full(path)
         folder = os.path.dirname(full)
         self._make_folder(folder)
@@ -236,6 +249,7 @@ class DiskFiles:
 
         Such a lock goes when this process closes any descriptor of the file, so nothing else may open it.
         """
+        self._check_writable()
         full = self._full(path)
         self._make_folder(os.path.dirname(full))
         if os.path.exists(full) and _identity(full) in _held_locks:
@@ -260,6 +274,25 @@ class DiskFiles:
                 os.close(descriptor)
 
         return release
+
+    def is_locked(self, path: str) -> bool:
+        """Whether this process or another holds the lock."""
+        full = self._full(path)
+        if not os.path.exists(full):
+            return False
+        if _identity(full) in _held_locks:
+            return True
+        descriptor = os.open(full, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0)
+            kind = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[0]
+        finally:
+            os.close(descriptor)
+        return bool(kind != fcntl.F_UNLCK)
+
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise PermissionError(errno.EROFS, "the folder was opened for reading", self._root)
 
     def space(self) -> tuple[int, int]:
         """(used bytes, usable bytes) of the disk; Java reckons the same way, without what is reserved for root."""

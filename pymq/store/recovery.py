@@ -27,6 +27,9 @@ __all__ = ["RecoveryReport", "recover", "walk"]
 FILES_CHECKED = 3
 
 _RECORDS_AT_ONCE = 1024
+_END_OF_FILES = "the end of the files"
+#: What a log ends with that lost nothing: zeros, which are read as a magic, or the end of its last file.
+_USUAL_ENDS = ("", _END_OF_FILES, f"magic {0:#010x}")
 
 
 @attrs.define
@@ -50,6 +53,26 @@ class RecoveryReport:
     lost_units_from: int = -1
     damage: str = ""
 
+    @property
+    def is_notable(self) -> bool:
+        """Whether there was anything to recover, or might have been: worth a line in the log."""
+        return self.is_abnormal or bool(self.cut_files or self.dispatched or self.anomalies)
+
+    def sentence(self) -> str:
+        """What was done, for people."""
+        parts = ["the last exit was abnormal" if self.is_abnormal else "the last exit was clean"]
+        if self.checked:
+            parts.append(f"{self.checked} records checked from log offset {self.walk_begin} to {self.log_end}")
+        if self.stopped_by not in _USUAL_ENDS:
+            parts.append(f"the log was cut there: {self.stopped_by}")
+        if self.cut_files:
+            parts.append(f"{self.cut_files} log files behind the end removed")
+        if self.dispatched:
+            parts.append(f"{self.dispatched} records given to {self.queues} queues and the index, as far as they lacked them")
+        if self.anomalies:
+            parts.append(f"{self.anomalies} records found that do not fit their queues")
+        return "recovery of the store: " + "; ".join(parts)
+
 
 @attrs.define
 class _Walked:
@@ -57,7 +80,7 @@ class _Walked:
 
     end: int
     count: int = 0
-    stopped_by: str = "the end of the files"
+    stopped_by: str = _END_OF_FILES
 
 
 def walk(

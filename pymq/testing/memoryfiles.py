@@ -274,6 +274,10 @@ class MemoryFiles:
 
         return release
 
+    def is_locked(self, path: str) -> bool:
+        """Whether somebody holds the process lock."""
+        return path in self._locked
+
     def space(self) -> tuple[int, int]:
         """(used bytes, usable bytes)."""
         used = self.foreign_bytes + sum(node.used_bytes() for node in self._nodes.values())

@@ -150,7 +150,10 @@ class FilesContract:
     def test_lock(self: Any) -> None:
         """The file holds Java's four bytes, and the lock can be given back."""
         files = self.make_files()
+        self.assertFalse(files.is_locked("lock"))
+        self.assertFalse(files.exists("lock"))
         release = files.lock("lock")
+        self.assertTrue(files.is_locked("lock"))
         self.assertEqual(files.read_bytes("lock"), b"lock")
         release()
         files.lock("lock")()

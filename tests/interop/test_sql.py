@@ -4,6 +4,11 @@ import json
 
 import pytest
 
+from pymq.admin.folder import StoreFolder
+from pymq.admin.queuecheck import QueueUnits
+from pymq.store.config import MessageStoreConfig
+from pymq.store.files import DiskFiles
+
 from . import programs
 from .apache import ApacheCluster
 from .programs import Program
@@ -21,6 +26,13 @@ JAVA = ("java-4.9.8", "java-5.5.0")
 def pymq():
     """One broker that filters by properties."""
     with PyMQServer(**ALLOWED) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def extended():
+    """One broker that keeps filter bit maps."""
+    with PyMQServer(**ALLOWED, enableConsumeQueueExt="true", enableCalcFilterBitMap="true") as server:
         yield server
 
 
@@ -65,6 +77,26 @@ def check(family, server, topic, **flags):
 def test_java_at_pymq(pymq, family, way):
     """By the heartbeat's expression, and by the pull's own. (Its oldest consumer pulls before it knows a broker's version.)"""
     check(family, pymq, f"sql-{family.replace('.', '_')}-{way}", **({} if way == "push" else {way: True}))
+
+
+@pytest.mark.parametrize("family", [*JAVA, "python"])
+def test_with_bit_maps(extended, family):
+    """What is there before the filter is read, what comes later is chosen by its bits; the same messages arrive."""
+    topic = f"sql-bits-{family.replace('.', '_')}"
+    check(family, extended, topic)
+    extended.stop()
+    folder = StoreFolder(DiskFiles(str(extended.store), read_only=True), MessageStoreConfig())
+    bits = {}
+    for name, queue_id in folder.queues():
+        if name == topic:
+            queue = QueueUnits(folder, name, queue_id, lambda finding: pytest.fail(finding.sentence()))
+            for _, (_, _, code) in queue.written():
+                unit = queue.ext_unit(code)
+                bits[unit.bit_map] = bits.get(unit.bit_map, 0) + 1
+    extended.start()
+    passing = [bit_map for bit_map in bits if any(bit_map)]
+    assert len(passing) == 1 and bits[passing[0]] == 3
+    assert bits[bytes(14)] == 8 and bits[b""] == 2 * COUNT
 
 
 @pytest.mark.parametrize("way", ["push", "pull"])
