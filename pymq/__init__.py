@@ -16,6 +16,7 @@ The map, in reading order; each package may import only those named before it (t
     blocking      the same for threads
     services      the foremen: build, start and stop a broker or a name server; periodic work
     tap           command lines, for twistd and for the console scripts
+    admin         pymq-admin: stores looked at without a broker
     testing       fakes and builders, for our tests and yours
 
 One message's way through them is told in docs/architecture.rst.

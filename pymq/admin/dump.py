@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from pymq.admin.findings import Finding
+from pymq.admin.findings import Finding, counted
 from pymq.admin.folder import CHECKPOINT_PATH, CONFIG_FOLDER, StoreFolder
 from pymq.admin.indexcheck import HEADER, IndexEntries
 from pymq.admin.logcheck import LogWalk
@@ -110,8 +110,8 @@ def _summary(this: _Dump) -> None:
     index = folder.index_segments(_ignore)
     this.output.row(
         "summary",
-        f"{state}; {len(segments)} log files from offset {begin} to {end}; {len(queues)} queues of {topics} topics; "
-        f"{len(index)} index files",
+        f"{state}; {counted(len(segments), 'log file')} from offset {begin} to {end}; {counted(len(queues), 'queue')} of "
+        f"{counted(topics, 'topic')}; {counted(len(index), 'index file')}",
         state=state,
         logFiles=len(segments),
         logBegin=begin,
@@ -172,7 +172,7 @@ def _record(this: _Dump, segment: Segment, record: RecordCheck) -> None:
     this.output.row(
         "record",
         f"{message.log_offset} {message.topic}/{message.queue_id}@{message.queue_offset} {time_text(message.store_timestamp)} "
-        f"from {fields['bornHost']} {properties} body {len(body)} bytes {shown}{dots}",
+        f"from {fields['bornHost']} {properties} body {counted(len(body), 'byte')} {shown}{dots}",
         **fields,
     )
 
@@ -201,10 +201,10 @@ def _queues(this: _Dump) -> None:
         offsets = [offset for offset, _ in queue.written()]
         begin, end = (offsets[0], offsets[-1] + 1) if offsets else (0, 0)
         files, ext_files = len(queue.segments), len(queue.ext_segments)
-        extended = f", {ext_files} files of extension" if ext_files else ""
+        extended = f", {counted(ext_files, 'file')} of extension" if ext_files else ""
         this.output.row(
             "queue",
-            f"{queue.topic}/{queue.queue_id} offsets {begin} to {end}, {files} files{extended}",
+            f"{queue.topic}/{queue.queue_id} offsets {begin} to {end}, {counted(files, 'file')}{extended}",
             topic=queue.topic,
             queueId=queue.queue_id,
             beginOffset=begin,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-__all__ = ["Finding", "Report", "Run"]
+__all__ = ["Finding", "Report", "Run", "counted"]
 
 
 @attrs.frozen
@@ -31,13 +31,19 @@ class Finding:
 Report = Callable[[Finding], None]
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: 1 record, 2 records."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
 class Run:
     """Gathers findings of one cause at numbers that follow each other. `cause` has a hole for their description."""
 
-    def __init__(self, report: Report, noun: str) -> None:
+    def __init__(self, report: Report, noun: str, plural: str = "") -> None:
         """`noun` is what is numbered, such as "queue offset"."""
         self._report = report
         self._noun = noun
+        self._plural = plural or noun + "s"
         self._first: tuple[str, int | None, str, bool] | None = None
         self._begin = self._end = 0
 
@@ -54,6 +60,6 @@ class Run:
         if self._first is not None:
             path, offset, cause, is_damage = self._first
             last = self._end - 1
-            numbers = f"{self._noun} {self._begin}" if last == self._begin else f"{self._noun}s {self._begin} to {last}"
+            numbers = f"{self._noun} {self._begin}" if last == self._begin else f"{self._plural} {self._begin} to {last}"
             self._report(Finding(path, offset, f"{numbers}: {cause}", is_damage))
             self._first = None

@@ -40,7 +40,7 @@ class IndexEntries:
         self._entries = config.max_index_num
         self._report = report
         self._check_chains = check_chains
-        self._run = Run(report, "entry")
+        self._run = Run(report, "entry", "entries")
         self.count = 0
 
     def __iter__(self) -> Iterator[Entry]:
@@ -90,7 +90,7 @@ class IndexCheck:
         self._iterator = iter(entries)
         self._entry: Entry | None = next(self._iterator, None)
         self._lacking = Run(report, "record")
-        self._stray = Run(report, "entry")
+        self._stray = Run(report, "entry", "entries")
         self._last_log_offset = -1
         self._number = 0
         self.lacking_count = 0

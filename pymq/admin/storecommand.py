@@ -29,7 +29,7 @@ DONE, WRONG, IMPOSSIBLE = 0, 1, 2
 FINDINGS_SHOWN = 1000
 
 _DESCRIPTION = "Looks at a store folder, of PyMQ or of Apache RocketMQ, without a broker."
-_KEYS_ONLY = "settings with which the store was made, such as maxIndexNum=40; sizes of files are read off the files"
+_SETTINGS_HELP = "a setting with which the store was made, such as maxIndexNum=400; sizes of files are read off the files"
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,9 +48,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add(actions: Any, name: str, action: Callable[..., int], text: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     made.add_argument("dir", metavar="DIR", help="the folder of storePathRootDir")
-    made.add_argument("settings", metavar="KEY=VALUE", nargs="*", help=_KEYS_ONLY)
-    made.add_argument("-c", "--config-file", help="the broker's configuration file, for the same settings")
-    made.add_argument("--commit-log", help="the folder of storePathCommitLog, where the commit log has one of its own")
+    made.add_argument("-c", "--config-file", metavar="FILE", help="the broker's configuration file, for its settings")
+    made.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=_SETTINGS_HELP)
+    made.add_argument("--commit-log", metavar="DIR", help="the folder of storePathCommitLog, where the log has one of its own")
     made.add_argument("--json", dest="as_json", action="store_true", help="one JSON object a line")
     made.set_defaults(run=action)
     return made
@@ -86,7 +86,7 @@ def _config(options: argparse.Namespace, base: MessageStoreConfig | None = None)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError("config-file", path, f"a readable file of key=value lines is needed ({error})") from error
         properties = parse_properties(text)
-    properties.update(parse_words(options.settings))
+    properties.update(parse_words(options.set))
     return read_settings(MessageStoreConfig, properties, base)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from pymq.admin.findings import Finding, Report
+from pymq.admin.findings import Finding, Report, counted
 from pymq.admin.folder import CHECKPOINT_PATH, CONFIG_FOLDER, StoreFolder
 from pymq.admin.indexcheck import IndexCheck, IndexEntries
 from pymq.admin.logcheck import LogWalk
@@ -39,12 +39,13 @@ class Verdict:
 
     def sentence(self) -> str:
         """For people."""
-        found = "whole" if not self.damages else f"{self.damages} damages" if self.damages > 1 else "1 damage"
+        found = counted(self.damages, "damage") if self.damages else "whole"
         state = " (a broker runs on it; what it writes meanwhile was not looked at)" if self.is_running else ""
         return (
-            f"{found}: {self.records} records in {self.walked_bytes} bytes from log offset {self.log_begin} to {self.log_end}, "
-            f"{self.units} units in {self.queues} queues, {self.index_entries} index entries, {self.documents} documents, "
-            f"{self.notes} notes{state}"
+            f"{found}: {counted(self.records, 'record')} in {self.walked_bytes} bytes from log offset {self.log_begin} to "
+            f"{self.log_end}, {counted(self.units, 'unit')} in {counted(self.queues, 'queue')}, "
+            f"{counted(self.index_entries, 'index entry', 'index entries')}, {counted(self.documents, 'document')}, "
+            f"{counted(self.notes, 'note')}{state}"
         )
 
 

@@ -62,16 +62,20 @@ class RecoveryReport:
         """What was done, for people."""
         parts = ["the last exit was abnormal" if self.is_abnormal else "the last exit was clean"]
         if self.checked:
-            parts.append(f"{self.checked} records checked from log offset {self.walk_begin} to {self.log_end}")
+            parts.append(f"{_counted(self.checked, 'record')} checked from log offset {self.walk_begin} to {self.log_end}")
         if self.stopped_by not in _USUAL_ENDS:
             parts.append(f"the log was cut there: {self.stopped_by}")
         if self.cut_files:
-            parts.append(f"{self.cut_files} log files behind the end removed")
+            parts.append(f"{_counted(self.cut_files, 'log file')} behind the end removed")
         if self.dispatched:
-            parts.append(f"{self.dispatched} records given to {self.queues} queues and the index, as far as they lacked them")
+            parts.append(f"{_counted(self.dispatched, 'record')} given to queues and index, as far as they lacked them")
         if self.anomalies:
-            parts.append(f"{self.anomalies} records found that do not fit their queues")
+            parts.append(f"{_counted(self.anomalies, 'record')} found that do not fit their queues")
         return "recovery of the store: " + "; ".join(parts)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @attrs.define

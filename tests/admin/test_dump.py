@@ -77,8 +77,8 @@ class DumpTests(SynchronousTestCase):
         """Sorted by topic."""
         self.assertEqual(
             self.lines("queues"),
-            ["%RETRY%g/0 offsets 0 to 1, 1 files", "SCHEDULE_TOPIC_XXXX/17 offsets 0 to 1, 1 files",
-             "T/0 offsets 0 to 6, 2 files", "T/1 offsets 0 to 1, 1 files"],
+            ["%RETRY%g/0 offsets 0 to 1, 1 file", "SCHEDULE_TOPIC_XXXX/17 offsets 0 to 1, 1 file",
+             "T/0 offsets 0 to 6, 2 files", "T/1 offsets 0 to 1, 1 file"],
         )  # fmt: skip
         self.assertEqual(
             self.lines("units", topic="T", queue_id=0, to_offset=0), ["T/0@0 log offset 0 size 117 tags code 2598919"]

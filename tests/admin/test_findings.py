@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.admin.findings import Finding, Run
+from pymq.admin.findings import Finding, Run, counted
 
 
 class FindingTests(SynchronousTestCase):
     """One finding, and many."""
+
+    def test_counts(self) -> None:
+        """With their nouns."""
+        self.assertEqual([counted(count, "unit") for count in (0, 1, 2)], ["0 units", "1 unit", "2 units"])
+        self.assertEqual(counted(2, "entry", "entries"), "2 entries")
 
     def test_sentence(self) -> None:
         """File, place, cause."""

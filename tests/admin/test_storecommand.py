@@ -18,7 +18,7 @@ from pymq.testing.builders import draft
 from tests.broker.fixtures import started_clock
 from tests.store.stores import SMALL
 
-SETTINGS = ("maxHashSlotNum=50", "maxIndexNum=40")
+SETTINGS = ("--set", "maxHashSlotNum=50", "--set", "maxIndexNum=40")
 
 
 class StoreCommandTests(SynchronousTestCase):
@@ -130,7 +130,7 @@ class StoreCommandTests(SynchronousTestCase):
         config.write_text("maxHashSlotNum = 50\nmaxIndexNum = 40\nbrokerName = x\n")
         self.assertEqual(self.run_it("verify", "-c", str(config), settings=())[0], 0)
         self.assertEqual(self.run_it("verify", settings=())[0], 1)
-        self.assertEqual(self.run_it("verify", settings=("maxIndexNum=none",))[0], 2)
+        self.assertEqual(self.run_it("verify", settings=("--set", "maxIndexNum=none"))[0], 2)
         self.assertEqual(self.run_it("verify", "-c", f"{config}.not", settings=())[0], 2)
 
     def test_a_log_of_its_own(self) -> None:

@@ -15,6 +15,9 @@ from construct import Array
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pymq.admin.findings import Finding
+from pymq.admin.folder import StoreFolder
+from pymq.admin.verify import verify
 from pymq.message.batch import decode_batch
 from pymq.message.flags import TRANSACTION_COMMIT, TRANSACTION_PREPARED, TRANSACTION_ROLLBACK
 from pymq.message.ids import encode_host
@@ -252,6 +255,16 @@ class JavaStoreExchange:
             image = self.folder()
             shutil.copytree(root, image, dirs_exist_ok=True)
             self.expect_agreement(image, self.java(root).read(self.pairs))
+
+    def test_verify_knows_java_s_stores(self: Any) -> None:
+        """Nothing is damaged after a shutdown, nor after a kill, before any start has mended anything."""
+        for leave in ("normal", "killed"):
+            root = self.folder()
+            self.written_by_java(root, leave)
+            findings: list[Finding] = []
+            verdict = verify(StoreFolder(DiskFiles(root, read_only=True), CONFIG), findings.append)
+            self.assertEqual([finding.sentence() for finding in findings if finding.is_damage], [], leave)
+            self.assertGreater(verdict.units, 50)
 
     def test_java_opens_what_we_left(self: Any) -> None:
         """After a close, and after a kill, of which a copy of the open store is the image."""

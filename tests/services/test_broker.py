@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.broker.config import BrokerConfig
@@ -123,6 +124,34 @@ class BrokerControllerTests(SynchronousTestCase):
         self.assertEqual(sorted(path.name for path in folder.iterdir()), ["checkpoint", "lock"])
         DiskFiles(str(folder)).lock("lock")()
         self.assertEqual(self.said, [])
+
+    def test_what_recovery_did(self) -> None:
+        """Is one line of the log, after an abnormal exit; not at a start that had nothing to do."""
+        told: list[str] = []
+
+        def observe(event: Any) -> None:
+            told.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        folder = Path(self.mktemp()).absolute()
+        for has_crashed in (False, True):
+            if has_crashed:
+                (folder / "abort").touch()
+            told.clear()
+            controller = BrokerController(
+                attrs.evolve(self.config, namesrv_addr="10.9.9.9:9876"),
+                MessageStoreConfig(store_path_root_dir=str(folder)),
+                reactor=self.reactor,
+                flush_thread=NoThread(),  # type: ignore[arg-type]
+                say=self.said.append,
+            )
+            controller.startService()
+            lines = [line for line in told if "recovery" in line.lower()]
+            self.assertEqual(lines, ["recovery of the store: the last exit was abnormal"] if has_crashed else [])
+            stopped = controller.stopService()
+            self.reactor.pump([1.0] * 7)
+            self.successResultOf(stopped)
 
     def test_a_stop_leaves_nothing_behind(self) -> None:
         """No delayed call, no thread; twice is harmless."""

@@ -92,6 +92,37 @@ class DiskFilesTests(SynchronousTestCase):
         # Reading it while it is locked would drop the lock: POSIX locks go with the first descriptor that is closed.
         self.assertEqual(self.files.read_bytes("lock"), b"lock")
 
+    def test_who_holds_the_lock(self) -> None:
+        """Is told without taking it, of this process and of others."""
+        code = f"{_LOCKER}\nprint(flush=True); input()"
+        path = os.path.join(self.root, "lock")
+        self.assertFalse(self.files.is_locked("lock"))
+        self.files.lock("lock")()
+        self.assertFalse(self.files.is_locked("lock"))
+        with subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            self.assertTrue(DiskFiles(self.root, read_only=True).is_locked("lock"))
+            other.communicate(b"\n")
+        self.assertFalse(self.files.is_locked("lock"))
+        release = self.files.lock("lock")
+        self.assertTrue(DiskFiles(self.root, read_only=True).is_locked("lock"))
+        release()
+
+    def test_read_only(self) -> None:
+        """Files are read, and nothing is changed or made."""
+        self.files.create("f", 4096).write_at(0, b"abc")
+        files = DiskFiles(self.root, read_only=True)
+        file = files.open("f")
+        self.assertEqual(bytes(file.view()[:3]), b"abc")
+        self.assertEqual((file.data_end(), file.view().readonly), (4096, True))
+        self.assertRaises(OSError, file.write_at, 0, b"x")
+        for change in (
+            lambda: files.create("g", 1), lambda: files.delete("f"), lambda: files.replace("g", b""), lambda: files.lock("lock"),
+        ):  # fmt: skip
+            self.assertRaises(PermissionError, change)
+        self.assertEqual(os.listdir(self.root), ["f"])
+
     def test_home(self) -> None:
         """A path may begin with a tilde, as the default does."""
         self.assertEqual(DiskFiles("~/store").root, os.path.expanduser("~/store"))

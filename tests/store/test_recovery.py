@@ -409,6 +409,43 @@ class RandomCrashTests(RecoveryCase):
             self.assertEqual(after.report.anomalies, 0, seed)
 
 
+class SentenceTests(RecoveryCase):
+    """What is told of a recovery, and when."""
+
+    def sentence(self, files: MemoryFiles) -> str | None:
+        """What a start says, or None when there is nothing worth a line."""
+        report = self.reopened(files).report
+        return report.sentence() if report.is_notable else None
+
+    def test_nothing_to_tell(self) -> None:
+        """Of a new store, and of one that was closed."""
+        self.assertIsNone(self.sentence(MemoryFiles(clock=self.clock)))
+        self.assertIsNone(self.sentence(self.stopped()))
+
+    def test_a_kill(self) -> None:
+        """What was checked and given to queues."""
+        sentence = (
+            f"recovery of the store: the last exit was abnormal; {COUNT} records checked from log offset 0 to {self.log_end}; "
+            f"{COUNT} records given to queues and index, as far as they lacked them"
+        )
+        self.assertEqual(self.sentence(self.killed()), sentence)
+
+    def test_a_cut(self) -> None:
+        """Why, and what went."""
+        files = self.killed()
+        self.overwrite(files, self.places[1], 88, b"?")
+        sentence = self.sentence(files) or ""
+        self.assertIn("; 1 record checked from log offset 0 to", sentence)
+        self.assertIn("; the log was cut there: the body does not match its CRC; 2 log files behind the end removed", sentence)
+
+    def test_lost_queues(self) -> None:
+        """Also after a clean exit."""
+        files = self.stopped()
+        for name in files.list("consumequeue/T/0"):
+            files.delete(f"consumequeue/T/0/{name}")
+        self.assertIn("the last exit was clean; ", self.sentence(files) or "")
+
+
 class WalkTests(RecoveryCase):
     """The walk by itself."""
 
