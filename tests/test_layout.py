@@ -49,6 +49,12 @@ class FixedRunTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(st.integers(-(2**63), 2**63 - 1), st.binary(min_size=3, max_size=3), st.integers(-(2**15), 2**15 - 1))
+    def test_unpack_dict_names_the_fields(self) -> None:
+        """For code where clearness matters more than time."""
+        self.assertEqual(fixed_head(MIXED).unpack_dict(b"..\x00\x00\x00\x07\x01", 2), {"magic": 7, "kind": 1})
+
+    @settings(deadline=None)
+    @given(st.integers(-(2**63), 2**63 - 1), st.binary(min_size=3, max_size=3), st.integers(-(2**15), 2**15 - 1))
     def test_both_engines_agree(self, offset: int, tag: bytes, size: int) -> None:
         """construct and the derived struct write and read the same bytes."""
         layout = Struct(*MIXED.subcons[3:])

@@ -83,6 +83,7 @@ OVERHEADS = tuple(head.size_bytes + _TOPIC_LENGTH_BYTES + _PROPERTIES_LENGTH_BYT
 #: Where the store timestamp stands, by the same index.
 STORE_TIME_POSITIONS = tuple(head.offsets["store_timestamp"] for head in HEADS)
 SYS_FLAG_POSITION = HEAD_V4.offsets["sys_flag"]
+LOG_OFFSET_POSITION = HEAD_V4.offsets["log_offset"]
 
 _V6_SHIFT = 4
 _HEAD_BYTES_MIN = HEAD_V4.size_bytes

@@ -126,3 +126,8 @@ def reply_topic(cluster: str) -> str:
 def is_retry_topic(name: str) -> bool:
     """Whether the topic is some group's retry topic."""
     return name.startswith(RETRY_PREFIX)
+
+
+def is_dlq_topic(name: str) -> bool:
+    """Whether the topic is some group's dead letter topic."""
+    return name.startswith(DLQ_PREFIX)

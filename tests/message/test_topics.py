@@ -43,7 +43,7 @@ class SystemNameTests(SynchronousTestCase):
     def test_topics_of_a_group(self) -> None:
         """Retry, dead letters."""
         self.assertEqual((topics.retry_topic("g"), topics.dlq_topic("g")), ("%RETRY%g", "%DLQ%g"))
-        self.assertTrue(topics.is_retry_topic("%RETRY%g"))
+        self.assertTrue(topics.is_retry_topic("%RETRY%g") and topics.is_dlq_topic("%DLQ%g"))
 
     def test_system_groups(self) -> None:
         """Begin with the system's prefix."""
