@@ -144,6 +144,7 @@ class BrokerControllerTests(SynchronousTestCase):
                 MessageStoreConfig(store_path_root_dir=str(folder)),
                 reactor=self.reactor,
                 flush_thread=NoThread(),  # type: ignore[arg-type]
+                document_thread=NoThread(),  # type: ignore[arg-type]
                 say=self.said.append,
             )
             controller.startService()
