@@ -12,6 +12,8 @@ from .pymq_server import PyMQServer, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+#: What is a test itself is run by tests/docs.
+IS_TEST = re.compile(r"^ *(async )?def test_", re.MULTILINE)
 BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 DEFAULT_NAMESRV = "127.0.0.1:9876"
 SAMPLE_S = 60
@@ -23,6 +25,7 @@ def samples():
         (f"{path.name}-{number}", textwrap.dedent(block))
         for path in DOCUMENTS
         for number, block in enumerate(BLOCK.findall(path.read_text(encoding="utf-8")), 1)
+        if not IS_TEST.search(block)
     ]
 
 
