@@ -7,7 +7,7 @@ import sys
 import zlib
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -30,6 +30,7 @@ JAVA_BYTES = {
 class EveryKindTests(SynchronousTestCase):
     """What holds for zlib, LZ4 and ZSTD alike."""
 
+    @settings(deadline=None)
     @given(st.binary(max_size=5000), st.sampled_from(KINDS), st.integers(0, 9))
     def test_round_trip(self, body: bytes, bits: int, level: int) -> None:
         """Any body, any level."""

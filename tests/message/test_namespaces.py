@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -43,6 +43,7 @@ class NamespaceTests(SynchronousTestCase):
         ):
             self.assertEqual(SHOP.unwrap(wrapped), plain)
 
+    @settings(deadline=None)
     @given(names, names, st.sampled_from(["", "%RETRY%", "%DLQ%"]))
     def test_back_again(self, namespace: str, name: str, prefix: str) -> None:
         """Wrapping is undone by unwrapping, and wrapping twice is wrapping once."""
@@ -51,6 +52,7 @@ class NamespaceTests(SynchronousTestCase):
         self.assertEqual((space.unwrap(wrapped), space.wrap(wrapped)), (resource, wrapped))
         self.assertEqual(without_namespace(wrapped), resource)
 
+    @settings(deadline=None)
     @given(names)
     def test_none(self, name: str) -> None:
         """Without a name nothing changes, and queues are the very same."""
