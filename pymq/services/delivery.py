@@ -36,6 +36,9 @@ TURN_BYTES_MAX = 1024 * 1024
 #: A message that the store refused is tried again after so long, a level that failed for another reason after so long.
 REFUSED_PAUSE_S = 0.1
 FAILED_PAUSE_S = 10.0
+#: A broker that crashes again and again sooner than `flushDelayOffsetInterval` must save too: else it delivers all that was ever
+#: delayed again each time, and every retry that a consumer gets again makes a new one.
+FIRST_SAVE_S = 1.0
 #: As many levels are served at least, though the settings have fewer: messages may wait there from before.
 LEVELS_MIN = 18
 
@@ -91,7 +94,8 @@ class DelayedDelivery:
         self._timer: Any = None
         #: The log offset behind the last delivered record.
         self._delivered_end = 0
-        self._saving = Periodic(clock, store_config.flush_delay_offset_interval / 1000, self.save, name="saving delay offsets")
+        save_s = store_config.flush_delay_offset_interval / 1000
+        self._saving = Periodic(clock, save_s, self.save, name="saving delay offsets", initial_delay_s=min(save_s, FIRST_SAVE_S))
         store.watch(self)
 
     def start(self) -> None:

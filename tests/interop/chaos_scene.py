@@ -14,8 +14,6 @@ from .pymq_server import PyMQServer
 SETTINGS = {
     "flushDiskType": "SYNC_FLUSH",
     "flushConsumerOffsetInterval": 500,
-    # A crash delivers again what was delayed since the last save; where crashes are more frequent than saves, retries multiply.
-    "flushDelayOffsetInterval": 1000,
     "messageDelayLevel": "1s 1s 1s 2s 2s 3s",
     "transactionCheckInterval": 1000,
     "transactionTimeOut": 1500,
