@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import json
 import os
@@ -23,17 +24,13 @@ END_S = 20
 class RocketMQTests(SynchronousTestCase):
     """One process for all; each test finds it as at the beginning."""
 
-    rocketmq: RocketMQ
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.rocketmq = RocketMQ(defaultTopicQueueNums=2, autoCreateTopicEnable=True).start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.rocketmq.stop()
+    rocketmq = RocketMQ(defaultTopicQueueNums=2, autoCreateTopicEnable=True)
 
     def setUp(self) -> None:
+        # Trial has no setUpClass: the first test starts it, and the end of the process stops it.
+        if not self.rocketmq.is_running:
+            self.rocketmq.start()
+            atexit.register(self.rocketmq.stop)
         self.rocketmq.reset()
 
     def test_messages(self) -> None:

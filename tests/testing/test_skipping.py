@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -125,6 +125,7 @@ class SkippingClockTests(SynchronousTestCase):
         for seconds in (-1, float("nan"), float("inf")):
             self.failureResultOf(Deferred.fromCoroutine(self.clock.advance(seconds)), ValueError)
 
+    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
     @given(st.lists(st.integers(0, 100), max_size=20), st.lists(st.integers(0, 60), max_size=5))
     def test_all_due_calls_are_made_in_order(self, delays: list[int], skips: list[int]) -> None:
         """Whatever the skips: those up to the time, each once, at its own."""
