@@ -89,7 +89,9 @@ def verify(
 
 
 def _check_checkpoint(folder: StoreFolder, last_store_ms: int, report: Report) -> None:
-    """It must not vouch for messages that are younger than all that are there."""
+    """It should not vouch for messages that are younger than all that are there; after a cut of the log's end it may, until the
+    next flush of the queues.
+    """
     if not folder.files.exists(CHECKPOINT_PATH):
         if not folder.is_running:
             cause = "it is not there; after a crash all of the log would be walked"
@@ -104,7 +106,7 @@ def _check_checkpoint(folder: StoreFolder, last_store_ms: int, report: Report) -
         time_ms = getattr(checkpoint, name)
         if time_ms > last_store_ms:
             cause = f"{name} vouches for messages stored until {time_ms}, the newest is of {last_store_ms}"
-            report(Finding(CHECKPOINT_PATH, offset, cause))
+            report(Finding(CHECKPOINT_PATH, offset, cause, is_damage=False))
 
 
 def _check_documents(folder: StoreFolder, report: Report) -> int:

@@ -107,13 +107,15 @@ class VerifyTests(DamageCase):
             view[place.at + at] ^= 0xFF
 
     def test_checkpoint(self) -> None:
-        """That vouches for what is not there, or has another size; none is a note."""
+        """Of another size is damaged; that it vouches for what is not there, or is not there itself, are notes."""
         files = self.stopped()
         checkpoint = Checkpoint(files)
         checkpoint.load()
         checkpoint.logics_ms = 2**60
         checkpoint.flush()
-        self.expect_one(files, "checkpoint", 8, "logics_ms vouches for messages stored until 1152921504606846976")
+        (note,) = self.findings(files)
+        self.assertEqual((note.path, note.offset, note.is_damage), ("checkpoint", 8, False))
+        self.assertIn("logics_ms vouches for messages stored until 1152921504606846976", note.cause)
         files.replace("checkpoint", bytes(24))
         self.expect_one(files, "checkpoint", None, "it has 24 bytes")
         files.delete("checkpoint")
