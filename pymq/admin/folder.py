@@ -7,7 +7,7 @@ The sizes of files are read off the files themselves, so that a tool needs no se
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -16,6 +16,7 @@ from pymq.admin.findings import Finding, Report
 from pymq.interfaces import IFiles
 from pymq.store.config import QUEUE_UNIT_BYTES, MessageStoreConfig
 from pymq.store.consumequeueext import FOLDER as EXT_FOLDER
+from pymq.store.files import open_files_max
 from pymq.store.indexfile import file_size
 from pymq.store.queuetable import FOLDER as QUEUE_FOLDER
 from pymq.store.segment import Segment
@@ -26,17 +27,38 @@ __all__ = ["CONFIG_FOLDER", "INDEX_FOLDER", "StoreFolder"]
 CONFIG_FOLDER = "config"
 INDEX_FOLDER = "index"
 CHECKPOINT_PATH = "checkpoint"
+#: Files of queues may be open up to this share of the process's limit, for a mapping takes a descriptor; but always so many.
+LIMIT_SHARE = 4
+OPEN_MIN = 64
 _MARKS = (LOG_FOLDER, QUEUE_FOLDER, CHECKPOINT_PATH, ABORT_PATH)
 
 
 class StoreFolder:
     """One store. `config` is taken for what files do not tell: the slots and entries of the index, the delay levels."""
 
-    def __init__(self, files: IFiles, config: MessageStoreConfig, log_files: IFiles | None = None) -> None:
+    def __init__(
+        self, files: IFiles, config: MessageStoreConfig, log_files: IFiles | None = None, open_max: int | None = None
+    ) -> None:
+        """`open_max` is how many files of queues may be open at a time; by default a share of the process's limit."""
         self.files = files
         self.config = config
+        self._open_max = max(OPEN_MIN, open_files_max() // LIMIT_SHARE) if open_max is None else open_max
+        self._opened = 0
+        #: Called to give files back when too many are open.
+        self._releases: list[Callable[[], None]] = []
         self._log_files = files if log_files is None else log_files
         self._log_folder = LOG_FOLDER if log_files is None else ""
+
+    def on_release(self, release: Callable[[], None]) -> None:
+        """Have `release` called, at any time, to give files of queues back; they open again in use."""
+        self._releases.append(release)
+
+    def _make_room(self) -> None:
+        self._opened += 1
+        if self._opened > self._open_max:
+            self._opened = 1
+            for release in self._releases:
+                release()
 
     @property
     def is_store(self) -> bool:
@@ -131,7 +153,7 @@ class StoreFolder:
             if segments and segments[-1].end != base:
                 cause = f"the file before it ends at {segments[-1].end}: what lay between is not there"
                 report(Finding(path, None, cause))
-            segments.append(Segment(files, path, base, size))
+            segments.append(Segment(files, path, base, size, self._make_room))
         return segments
 
 

@@ -33,6 +33,7 @@ class QueueUnits:
         self.ext_segments = folder.ext_segments(topic, queue_id, report)
         self._segment: Segment | None = None
         self._view = memoryview(b"")
+        folder.on_release(self.release)
 
     @property
     def first_offset(self) -> int:
@@ -84,7 +85,8 @@ class QueueUnits:
         return None if segment is None else read_unit(segment.view(), offset - segment.base)
 
     def release(self) -> None:
-        """Give the files back."""
+        """Give the files back; they open again in use."""
+        self._segment, self._view = None, memoryview(b"")
         for segment in (*self.segments, *self.ext_segments):
             segment.release()
 

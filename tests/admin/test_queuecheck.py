@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pymq.admin.queuecheck import QueueUnits
+from pymq.admin.findings import Finding
+from pymq.admin.folder import StoreFolder
+from pymq.admin.logcheck import LogWalk
+from pymq.admin.queuecheck import QueueChecks, QueueUnits
 from pymq.store.consumequeue import UNIT
 from pymq.testing.builders import draft
 from pymq.testing.memoryfiles import MemoryFiles
@@ -69,6 +72,22 @@ class QueueCheckTests(DamageCase):
         told = [(one.path, one.offset, one.cause) for one in self.findings(files) if one.path == last]
         end = int(self.places[-1].path[-20:]) + self.places[-1].at
         self.assertEqual(told, [(last, 180, f"queue offset 99: the unit points beyond the log's end at {end}")])
+
+    def test_open_files_are_bounded(self) -> None:
+        """However many queues there are."""
+        self.store.put([draft("T", b"x", queue_id=number % 30) for number in range(300)])
+        self.store.close()
+        folder = StoreFolder(self.files, self.config, open_max=5)
+        findings: list[Finding] = []
+        checks = QueueChecks(folder, 0, findings.append)
+        segments = folder.log_segments(self.fail)
+        most = 0
+        for record in LogWalk(segments, self.fail).records():
+            checks.take(record)
+            queues = [check.units.segments for check in checks._checks.values()]
+            most = max(most, sum(segment.is_open for row in queues for segment in row))
+        self.assertEqual((checks.finish(10**9, False), findings), ((30, 400), []))
+        self.assertLessEqual(most, 5)
 
     def test_a_running_store(self) -> None:
         """What is written meanwhile is no damage."""
