@@ -3,13 +3,14 @@
 
 To walk such a header field by field in Python costs more than all else that is done for a small message. But the headers of one
 client differ in their values and hardly ever in their lengths. So the walk is done once for each pattern of lengths, and gives a
-*layout*: where names and lengths stand, which must be the same bytes in the next header, and where the values stand. The values
-are then put into a ready-made MessagePack map, in which a text is written almost as here, and msgspec makes the class of it.
+*layout*: a `struct.Struct` that cuts a header into its values and what stands between them, names and lengths, which must be the
+same bytes in the next header. The values are then put into a ready-made MessagePack map, in which a text is written almost as
+here, and msgspec makes the class of it.
 """
 
 from __future__ import annotations
 
-from operator import itemgetter
+import struct
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -32,18 +33,21 @@ _LENGTH_BYTES = fixed_head(header_compact.LENGTH).size_bytes
 _FIELDS_AT = _HEAD.size_bytes + _LENGTH_BYTES
 #: Layouts are found by the length of all fields, and the first name with its value's length, which usually is a group.
 _KEY = slice(_HEAD.size_bytes, _FIELDS_AT + _NAME_LENGTH_BYTES + 1 + _LENGTH_BYTES)
-_FIELDS_MIN = 2
+#: Of what a layout cuts: behind the head's fields marks and values stand by turns, a mark first and last.
+_VALUES_FROM = len(_HEAD.names)
+_MARKS = slice(_VALUES_FROM, None, 2)
+_VALUES = slice(_VALUES_FROM + 1, None, 2)
 
 _MAP_16, _TEXT_16, _TEXT_32 = b"\xde", b"\xda", b"\xdb"
 
 
 @attrs.frozen
 class _Layout:
-    """Where names and lengths stand (`marks_of`) and what they are, where values stand, and the map that takes them."""
+    """What cuts a header of `size_bytes` into the fields of its head, then marks and values by turns; the marks; the map."""
 
-    marks_of: Any
-    marks: Any
-    values_of: Any
+    size_bytes: int
+    unpack: Any
+    marks: tuple[bytes, ...]
     map_format: bytes
 
 
@@ -60,29 +64,36 @@ class CompactFields(Generic[H]):
 
         Raises msgspec's errors and ValueError for fields that are not those of the class.
         """
-        key = header[_KEY]
-        layout = self._layouts.get(key)
-        if layout is None or layout.marks_of(header) != layout.marks:
-            layout = self._new_layout(header)
-            if layout is None:
-                return None
-            if len(self._layouts) >= LAYOUTS_MAX:
-                self._layouts.clear()
-            self._layouts[key] = layout
-        _, _, _, opaque, flag, remark_length = _HEAD.unpack_from(header)
+        layout = self._layouts.get(header[_KEY])
+        if layout is None or len(header) != layout.size_bytes:
+            return self._read_anew(header)
+        parts = layout.unpack(header)
+        if parts[_MARKS] != layout.marks:
+            return self._read_anew(header)
+        _, _, _, opaque, flag, remark_length = parts[:_VALUES_FROM]
         if remark_length:
             return None
-        return self._decode(layout.map_format % layout.values_of(header)), opaque, flag
+        return self._decode(layout.map_format % parts[_VALUES]), opaque, flag
+
+    def _read_anew(self, header: bytes) -> tuple[H, int, int] | None:
+        """Walk through a header whose layout is not known, and remember it."""
+        layout = self._new_layout(header)
+        if layout is None:
+            return None
+        if len(self._layouts) >= LAYOUTS_MAX:
+            self._layouts.clear()
+        self._layouts[header[_KEY]] = layout
+        return self.read(header)
 
     def _new_layout(self, header: bytes) -> _Layout | None:
-        """The layout of a header; None when it has a remark, an unknown field, too few fields, or lengths that do not fit."""
+        """The layout of a header; None when it has a remark, an unknown field, no field, or lengths that do not fit."""
         if len(header) < _FIELDS_AT or _HEAD.unpack_from(header)[-1] != 0:
             return None
         position, end = _FIELDS_AT, len(header)
         if _unpack_length(header, _HEAD.size_bytes)[0] != end - position:
             return None
-        # The length of all fields is a mark too: with it a header of the same marks holds neither more nor fewer of them.
-        marks, values, parts = [slice(_HEAD.size_bytes, _FIELDS_AT)], [], [b""]
+        # The length of all fields is a part of the first mark: a header of the same marks holds neither more nor fewer of them.
+        mark_at, cuts, parts = _HEAD.size_bytes, [_HEAD.struct.format], []
         while position < end:
             if end - position < _NAME_LENGTH_BYTES + _LENGTH_BYTES:
                 return None
@@ -94,14 +105,14 @@ class CompactFields(Generic[H]):
             value_end = value_at + _unpack_length(header, name_end)[0]
             if not value_at <= value_end <= end:
                 return None
-            marks.append(slice(position, value_at))
             if value_end > value_at:
-                values.append(slice(value_at, value_end))
+                cuts.append(f"{value_at - mark_at}s{value_end - value_at}s")
+                mark_at = value_end
                 parts.append(_TEXT_16 + header[position:name_end] + _TEXT_32 + header[name_end:value_at])
             position = value_end
-        if len(values) < _FIELDS_MIN:
+        if not parts:
             return None
-        parts[0] = _MAP_16 + len(values).to_bytes(2, "big")
-        map_format = b"".join([parts[0], *(part.replace(b"%", b"%%") + b"%b" for part in parts[1:])])
-        marks_of = itemgetter(*marks)
-        return _Layout(marks_of, marks_of(header), itemgetter(*values), map_format)
+        map_head = _MAP_16 + len(parts).to_bytes(2, "big")
+        map_format = b"".join([map_head.replace(b"%", b"%%"), *(part.replace(b"%", b"%%") + b"%b" for part in parts)])
+        unpack = struct.Struct("".join([*cuts, f"{end - mark_at}s"])).unpack
+        return _Layout(end, unpack, unpack(header)[_MARKS], map_format)
