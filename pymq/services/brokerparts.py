@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable
@@ -161,7 +162,7 @@ class BrokerParts:
 
     def _make(self, cls: Any) -> Any:
         """One part, given just those of the others that its constructor names."""
-        wanted = inspect.signature(cls).parameters
+        wanted = wanted_by(cls)
         return cls(**{name: part for name, part in self._own.items() if name in wanted})
 
     def load(self) -> None:
@@ -184,6 +185,12 @@ class BrokerParts:
         tables[0].register(self._pull_processor)
         if self._has_pull_lane:
             lanes[0].update(dict.fromkeys(lane_keys(RequestCode.PULL_MESSAGE), self.pull_lane.take))
+
+
+@functools.cache
+def wanted_by(cls: Any) -> frozenset[str]:
+    """The names of what a part's constructor takes; looked up once in a process, for tests start hundreds of brokers."""
+    return frozenset(inspect.signature(cls).parameters)
 
 
 def lane_keys(code: int) -> tuple[bytes, bytes]:

@@ -113,7 +113,7 @@ class FaultRules:
         return _Front(table, self)
 
     def forget_ports(self) -> None:
-        """The servers are gone, and others will come."""
+        """The broker is gone, and another will come. (A name server has no lanes.)"""
         self._ports.clear()
 
     def ports_served(self) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.defer import maybeDeferred
 
 from pymq.errors import PyMQError, RequestError
 from pymq.interfaces import IProcessorTable
@@ -162,6 +162,8 @@ async def _wait(kit: Kit, is_enough: Callable[[], bool], timeout_s: float) -> bo
             await kit.arrivals.next().addTimeout(left_s, kit.reactor)
         except DeferredTimeout:
             continue
+        except CancelledError:
+            raise CommandError("the broker was stopped meanwhile") from None
     return True
 
 

@@ -110,6 +110,11 @@ class Arrivals:
         self._waiting.append(arrived)
         return arrived
 
+    def give_up(self) -> None:
+        """Cancel all who wait."""
+        for arrived in list(self._waiting):
+            arrived.cancel()
+
 
 def _silent(line: str) -> None:
     """Where the lines go that scripts wait for."""
@@ -190,7 +195,7 @@ class Kit:
         namesrv, self._namesrv = self._namesrv, None
         if namesrv is not None and namesrv.running:
             await maybeDeferred(namesrv.stopService)
-        self.faults.forget_ports()
+        self.arrivals.give_up()
         self.clock.stop()
 
     async def reset(self) -> None:
@@ -273,7 +278,8 @@ class Kit:
         self._namesrv.startService()
         self.namesrv_table = tables[0]
         # From now on these are the ports, also after a reset.
-        self._config = attrs.evolve(self._config, embedded_namesrv_listen_port=self._namesrv.port)
+        if self._config.embedded_namesrv_listen_port != self._namesrv.port:
+            self._config = attrs.evolve(self._config, embedded_namesrv_listen_port=self._namesrv.port)
 
     async def _start_broker(self) -> None:
         tables: list[IProcessorTable] = []
@@ -292,7 +298,8 @@ class Kit:
         await broker.when_ready
         # The main port's: it was made first, and serves more than the VIP port.
         self.broker_table = tables[0]
-        self._config = attrs.evolve(self._config, listen_port=broker.port)
+        if self._config.listen_port != broker.port:
+            self._config = attrs.evolve(self._config, listen_port=broker.port)
         self.inventory = Inventory(self.store, broker.parts, len(self._store_config.delay_levels_ms))
         self.store.watch(self.arrivals)
         self.faults.ports_served()
@@ -304,6 +311,7 @@ class Kit:
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.stopService()
+            self.faults.forget_ports()
         self.state = KILLED
 
     def _front(self, tables: list[IProcessorTable]) -> Front:
