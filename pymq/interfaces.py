@@ -21,6 +21,7 @@ __all__ = [
     "IFiles",
     "IMessageListener",
     "IMessageStore",
+    "IMessageStoreProvider",
     "INameServers",
     "IProcessorTable",
     "IQueueAllocator",
@@ -175,6 +176,20 @@ class IMessageStore(Interface):
 
     def close():
         """Flush all, write the checkpoint, take the `abort` file away if all is dispatched, unlock."""
+
+
+class IMessageStoreProvider(Interface):
+    """Opens one kind of store. Found as a Twisted plugin by the name that `storeType` gives; see docs/store.rst."""
+
+    name = Attribute("what `storeType` calls it")
+    description = Attribute("one sentence for people")
+    keeps = Attribute("False when nothing outlives the process; then the name server inside keeps nothing either")
+
+    def open(config, *, clock, files=None):
+        """(an IMessageStore, the IDocuments of the broker), for a MessageStoreConfig; nothing is loaded yet.
+
+        `files` is an IFiles that stands for the folder `storePathRootDir`; without it a provider that wants files goes there.
+        """
 
 
 class IFiles(Interface):

@@ -13,16 +13,20 @@ from twisted.python import usage
 from pymq.bench.consumer import ConsumerBenchmark
 from pymq.bench.options import Options, expand_ri
 from pymq.bench.producer import PRODUCER_GROUP, ProducerBenchmark
+from pymq.bench.recovery import measure
 from pymq.client import ConsumeFromWhere, Producer, PushConsumer
 
 
 def main() -> None:
-    """Run one half of the benchmark; Ctrl-C ends it."""
+    """Run one part of the benchmark; Ctrl-C ends it."""
     options = Options()
     try:
         options.parseOptions(expand_ri(sys.argv[1:]))
     except usage.UsageError as error:
         raise SystemExit(f"{error}\nTry --help.") from error
+    if options.subCommand == "recovery":
+        measure(options.subOptions, say)
+        return
     react(lambda reactor: Deferred.fromCoroutine(start(reactor, str(options.subCommand), options.subOptions)))
 
 

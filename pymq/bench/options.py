@@ -75,19 +75,38 @@ class ConsumerOptions(_Shared):
     ]
 
 
+class RecoveryOptions(_Versioned):
+    """Fill a store, kill the process that does it, and time the next start."""
+
+    optParameters: list[list[Any]] = [
+        ["folder", "d", None, "an empty folder for the store; it is left there"],
+        ["gibibytes", "g", 10.0, "size of the log", float],
+        ["messageSize", "s", 4096, "bytes of a body", _count],
+        ["megabytesPerSecond", "r", 20.0, "pretend that so much came every second", float],
+    ]
+
+    def postOptions(self) -> None:
+        """A folder must be said; nothing is written where nobody asked for it."""
+        if not self["folder"]:
+            raise usage.UsageError("say --folder, an empty one for the store")
+        if self["gibibytes"] <= 0 or self["megabytesPerSecond"] <= 0 or not 0 < self["messageSize"] <= BODY_BYTES_MAX:
+            raise usage.UsageError(f"positive numbers are needed, and bodies of at most {BODY_BYTES_MAX} bytes")
+
+
 class Options(_Versioned):
-    """The two halves."""
+    """What is measured."""
 
     synopsis = "Usage: pymq-bench"
     subCommands = [
         ["producer", None, ProducerOptions, "send messages and say how many a second"],
         ["consumer", None, ConsumerOptions, "receive messages and say how many a second"],
+        ["recovery", None, RecoveryOptions, "time the start of a store whose process was killed"],
     ]
 
     def postOptions(self) -> None:
-        """One of the two must be said."""
+        """One of them must be said."""
         if not self.subCommand:
-            raise usage.UsageError("say producer or consumer")
+            raise usage.UsageError("say producer, consumer or recovery")
 
 
 def expand_ri(arguments: list[str]) -> list[str]:

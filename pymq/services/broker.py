@@ -36,14 +36,10 @@ from pymq.services.namesrv import NamesrvController
 from pymq.services.registrar import Registrar
 from pymq.services.sequence import Sequence as PartSequence
 from pymq.services.sequence import Step
+from pymq.services.storeproviders import find_provider
 from pymq.store.config import MessageStoreConfig
-from pymq.store.documents import FileDocuments
-from pymq.store.files import DiskFiles
-from pymq.store.memory import MemoryMessageStore
 from pymq.store.memorydocuments import MemoryDocuments
-from pymq.store.store import FileMessageStore
 
-MEMORY_STORE = "memory"
 LOOPBACK = "127.0.0.1"
 NAMESRV_FOLDER = "namesrv"
 #: How soon topics, groups and queue locks are saved whose change nobody waits for.
@@ -59,7 +55,7 @@ class BrokerController(Service):
     """A broker on its two ports, with a name server inside when it is given none.
 
     `port` and `namesrv_port` are the real numbers once it is started; `when_ready` fires when its first registration is through.
-    `files` replaces the disk at `storePathRootDir`, `memory` what `storeType=memory` would make. `clock` is the time by which
+    `files` replaces the disk at `storePathRootDir`, `provider` the one that `storeType` names. `clock` is the time by which
     messages are stored, delivered and checked; that of connections and of periodic work is the reactor's. `front` stands
     between each port and its processors.
     """
@@ -86,7 +82,7 @@ class BrokerController(Service):
         reactor: Any,
         clock: IClock | None = None,
         files: IFiles | None = None,
-        memory: tuple[IMessageStore, IDocuments] | None = None,
+        provider: Any = None,
         front: Front = no_front,
         flush_thread: FlushThread | None = None,
         document_thread: FlushThread | None = None,
@@ -98,7 +94,7 @@ class BrokerController(Service):
         self._reactor = reactor
         self._clock = clock or reactor
         self._files = files
-        self._memory = memory
+        self._given_provider = provider
         self._front = front
         self._flush_thread = flush_thread or FlushThread(reactor)
         # Another one, so that no sender waits for a document's write behind his flush.
@@ -120,8 +116,9 @@ class BrokerController(Service):
     def startService(self) -> None:
         """Open the store, take the ports, begin to serve and to register.
 
-        Raises CannotListen, StoreLocked or StoreDamaged, having undone what was begun.
+        Raises ConfigError, CannotListen, StoreLocked or StoreDamaged, having undone what was begun.
         """
+        self._provider = self._given_provider or find_provider(self._store_config.store_type)
         for sentence in self._warnings:
             self.log.warn("{sentence}", sentence=sentence)
         self._client = RemotingClient(clock=self._reactor, connect=connect_by(self._reactor))
@@ -178,14 +175,7 @@ class BrokerController(Service):
     # The steps, in the order of their start
 
     def _open_store(self) -> None:
-        config, clock = self._store_config, self._clock
-        if config.store_type == MEMORY_STORE:
-            self._store, self._documents = self._memory or (MemoryMessageStore(config, clock=clock), MemoryDocuments())
-        else:
-            files = self._files or DiskFiles(os.path.expanduser(config.store_path_root_dir))
-            log_path = os.path.expanduser(config.store_path_commit_log)
-            self._store = FileMessageStore(files, config, clock=clock, log_files=DiskFiles(log_path) if log_path else None)
-            self._documents = FileDocuments(files)
+        self._store, self._documents = self._provider.open(self._store_config, clock=self._clock, files=self._files)
         self._store.load()
         recovery = self._store.describe().get("recovery")
         if recovery is not None and recovery.is_notable:
@@ -206,7 +196,7 @@ class BrokerController(Service):
             kv_config_path=f"{root}/{NAMESRV_FOLDER}/kvConfig.json",
             config_store_path=f"{root}/{NAMESRV_FOLDER}/namesrv.properties",
         )
-        documents = MemoryDocuments() if self._store_config.store_type == MEMORY_STORE else None
+        documents = None if self._provider.keeps else MemoryDocuments()
         self._namesrv = NamesrvController(config, reactor=self._reactor, documents=documents, say=self._namesrv_lines.append)
         self._namesrv.startService()
         self.namesrv_port = self._namesrv.port

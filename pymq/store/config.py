@@ -38,7 +38,7 @@ class MessageStoreConfig:
 
     store_path_root_dir: str = setting("~/store", "the folder of all files of the broker", important=True)
     store_path_commit_log: str = setting("", "the folder of the commit log; empty: commitlog in storePathRootDir", important=True)
-    store_type: str = setting("default", "memory keeps nothing on disk", choices=("default", "memory"))
+    store_type: str = setting("default", "the kind of store: default, Apache's files; memory, nothing on disk; or a plugin's")
     mapped_file_size_commit_log: int = setting(1024**3, "bytes of a commit log file", least=1024)
     mapped_file_size_consume_queue: int = setting(
         6_000_000, "bytes of a consume queue file, 20 for each message; rounded up to a multiple", least=20

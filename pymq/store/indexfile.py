@@ -12,6 +12,7 @@ it is *written* as it is. On a full disk that is an OSError; the store into the 
 
 from __future__ import annotations
 
+import struct
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,8 @@ _SECONDS_MAX = 2**31 - 1
 _PAGE_SHIFT = 12
 _PAGE_BYTES = 1 << _PAGE_SHIFT
 _REWRITE_BYTES = 1 << 20
+#: The key hashes of entries, one after another.
+_iter_hashes = struct.Struct(f">i{_ENTRY_BYTES - 4}x").iter_unpack
 
 #: (topic, index keys, log offset, store timestamp in ms): one message to be found by its keys.
 IndexRow = tuple[str, Sequence[str], int, int]
@@ -186,34 +189,32 @@ class IndexFile:
 
     def count_before(self, log_end: int | None, time_ms: int | None) -> int:
         """The number of the first entry at or beyond `log_end`, or that may have been stored at `time_ms` or later, or that is
-        none: a power cut may have taken it though the header counts it.
+        none: a power cut may have taken it though the header counts it. Found by halving.
         """
         offset_limit = 2**63 if log_end is None else log_end
         seconds_limit = 2**31 if time_ms is None else (time_ms - 999 - self.begin_ms) / 1000
-        entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + self.index_count * _ENTRY.size_bytes]
-        newest = 0
-        for number, (key_hash, log_offset, seconds, _) in enumerate(_ENTRY.iter_unpack(entries), 1):
-            if log_offset < newest or (not log_offset and not key_hash):
-                return number
-            newest = log_offset
+        low, high = 1, self.index_count
+        while low < high:
+            middle = (low + high) // 2
+            key_hash, log_offset, seconds, _ = self._entry(middle)
             # The first entry counts its time from the end of the file before, as in Java; it was stored at the file's begin.
-            if log_offset >= offset_limit or (seconds if number > 1 else 0) >= seconds_limit:
-                return number
-        return self.index_count
+            is_late = log_offset >= offset_limit or (seconds if middle > 1 else 0) >= seconds_limit
+            if is_late or not (log_offset or key_hash):
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     def cut(self, count: int) -> None:
-        """Keep the entries below number `count` and make slots, links and header fit them, whatever a crash left of those.
+        """Keep the entries below number `count`, which must be whole, and make slots and header fit them, whatever a crash left.
 
         Raises OSError.
         """
         slots = array("i", bytes(self._slots * 4))
         entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + count * _ENTRY.size_bytes]
-        for number, (key_hash, log_offset, seconds, previous) in enumerate(_ENTRY.iter_unpack(entries), 1):
-            slot = key_hash % self._slots
-            if previous != slots[slot]:
-                at = self._entries_at + number * _ENTRY.size_bytes
-                self.file.write_at(at, _ENTRY.pack(key_hash, log_offset, seconds, slots[slot]))
-            slots[slot] = number
+        size = self._slots
+        for number, (key_hash,) in enumerate(_iter_hashes(entries), 1):
+            slots[key_hash % size] = number
         self.used_slots = self._slots - slots.count(0)
         if sys.byteorder == "little":
             slots.byteswap()
@@ -226,6 +227,8 @@ class IndexFile:
             last = self._entry(count - 1)
             self.end_offset, self.end_ms = last[1], self.begin_ms + last[2] * 1000 + 999
         self.index_count = count
+        # What stays behind the end would be taken for new entries, should those and not the header be lost by a power cut.
+        self.file.zero_from(self._entries_at + count * _ENTRY.size_bytes)
         self._write_header()
 
     def rewrite(self) -> None:

@@ -186,9 +186,10 @@ class KeyIndex:
         return file
 
     def _cut(self, file: IndexFile, count: int) -> None:
-        """Keep the entries below `count`; a file without any is deleted."""
+        """Keep the entries below `count`, durably; a file without any is deleted."""
         if count > 1:
             file.cut(count)
+            file.sync()
         else:
             self._delete(file)
 
@@ -196,3 +197,4 @@ class KeyIndex:
         self._row.remove(file)
         file.close()
         self._files.delete(file.file.path)
+        self._files.sync_folder(self._folder)

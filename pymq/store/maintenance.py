@@ -26,8 +26,12 @@ __all__ = ["StoreCare"]
 FIRST_EXPIRY_AFTER_MS = 60_000
 #: Files that nobody used between two of these rounds are given back.
 IDLE_INTERVAL_MS = 60_000
-#: One flush of all queues is spread over this many rounds.
+#: One flush of all queues is spread over this many rounds, but for so few queues that it does not matter.
 ROUNDS_PER_PASS = 30
+FLUSHED_AT_ONCE_MIN = 4
+#: When the log has grown by so much the next flush of all queues begins before its time: it moves the checkpoint, and what lies
+#: behind that is what the next start after a crash reads.
+PASS_LOG_BYTES = 128 * 1024 * 1024
 
 
 class StoreCare:
@@ -61,7 +65,9 @@ class StoreCare:
         self._known_min_offset = 0
         #: The queues that the present flush has still to do, how many at a time, and the store time that it makes durable.
         self._to_flush: list[ConsumeQueue] = []
-        self._flush_at_once = 1
+        self._flush_at_once = FLUSHED_AT_ONCE_MIN
+        #: Where the log ended when the newest such flush began.
+        self._pass_log_end = 0
         self._pass_store_ms = -1
         self.is_disk_full = False
         self.deleted_files = 0
@@ -73,10 +79,11 @@ class StoreCare:
         self._next_idle_ms = now_ms + IDLE_INTERVAL_MS
         self._next_disk_ms = now_ms
         self._known_min_offset = self._log.min_offset
+        self._pass_log_end = self._log.end
 
     def round(self, now_ms: int) -> None:
         """Do what is due. Raises OSError when the disk fails."""
-        if self._pass_store_ms >= 0 or now_ms >= self._next_pass_ms:
+        if self._pass_store_ms >= 0 or now_ms >= self._next_pass_ms or self._log.end >= self._pass_log_end + PASS_LOG_BYTES:
             self._flush_some(now_ms)
         if now_ms >= self._next_disk_ms:
             self._next_disk_ms = now_ms + self._config.clean_resource_interval
@@ -125,22 +132,25 @@ class StoreCare:
             self._next_pass_ms = now_ms + self._config.flush_consume_queue_thorough_interval
             self._pass_store_ms = self._dispatcher.last_store_ms
             self._to_flush = self._queues.dirty()
-            self._flush_at_once = -(-len(self._to_flush) // ROUNDS_PER_PASS)
+            self._flush_at_once = max(FLUSHED_AT_ONCE_MIN, -(-len(self._to_flush) // ROUNDS_PER_PASS))
+            self._pass_log_end = self._log.end
         for queue in self._to_flush[: self._flush_at_once]:
             queue.sync()
         del self._to_flush[: self._flush_at_once]
         if not self._to_flush:
             self._end_pass()
 
-    def _end_pass(self) -> None:
+    def _end_pass(self, *, is_last: bool = False) -> None:
         store_ms, self._pass_store_ms = self._pass_store_ms, -1
         if self._index is not None:
             self._index.flush()
         if store_ms > 0 and self.is_index_complete:
             # Both go together, also where a pass had no key in it: our recovery relies on it (recovery._is_ours).
-            self._checkpoint.logics_ms = store_ms
+            # Unless no more can come, a millisecond less: others may have come in the same one, after their queue was flushed.
+            done_ms = store_ms if is_last else store_ms - 1
+            self._checkpoint.logics_ms = done_ms
             if self._index is not None:
-                self._checkpoint.index_ms = store_ms
+                self._checkpoint.index_ms = done_ms
         self._checkpoint.flush()
 
     @property
@@ -154,7 +164,7 @@ class StoreCare:
         self._to_flush = []
         for queue in self._queues.dirty():
             queue.sync()
-        self._end_pass()
+        self._end_pass(is_last=True)
 
     def judge(self) -> DiskVerdict:
         """What the use of the disks asks for now."""

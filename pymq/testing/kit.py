@@ -27,6 +27,7 @@ from pymq.remoting.protocol import Lane
 from pymq.services.broker import BrokerController
 from pymq.services.listening import Front
 from pymq.services.namesrv import NamesrvController
+from pymq.services.storeplugin import StoreProvider
 from pymq.settings import read_settings, text_of, unknown_keys
 from pymq.store.config import MessageStoreConfig
 from pymq.store.memory import MemoryMessageStore
@@ -288,7 +289,7 @@ class Kit:
             self._store_config,
             reactor=self._broker_ports,
             clock=self.clock,
-            memory=(self.store, self.documents),
+            provider=StoreProvider("memory", lambda *_, **__: (self.store, self.documents), "what is kept", keeps=False),
             front=self._front(tables),
             flush_thread=_NoThread(),  # type: ignore[arg-type]
             document_thread=_NoThread(),  # type: ignore[arg-type]

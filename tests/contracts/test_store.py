@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pymq.services.storeproviders import find_provider, store_providers
 from pymq.store.config import MessageStoreConfig
 from pymq.store.files import DiskFiles
 from pymq.store.memory import MemoryMessageStore
@@ -35,13 +36,27 @@ class StoreCase(SynchronousTestCase):
         self.addCleanup(store.close)
         return store
 
+    def provided(self, name: str) -> Any:
+        """An empty one of the kind that `storeType` calls so."""
+        store, _ = find_provider(name).open(CONFIG, clock=self.clock, files=MemoryFiles(clock=self.clock))
+        return self.opened(store)
+
+
+class ProvidersTests(SynchronousTestCase):
+    """The contract is held by every kind of store that there is."""
+
+    def test_no_kind_is_left_out(self) -> None:
+        """A new provider of ours needs classes below."""
+        ours = [provider.name for provider in store_providers() if str(provider._opener).startswith("pymq.")]
+        self.assertEqual(ours, ["default", "memory"])
+
 
 class OnMemoryFiles(StoreCase):
     """The real store on a disk in memory."""
 
     def make_store(self) -> FileMessageStore:
         """An empty one."""
-        store: FileMessageStore = self.opened(FileMessageStore(MemoryFiles(clock=self.clock), CONFIG, clock=self.clock))
+        store: FileMessageStore = self.provided("default")
         return store
 
 
@@ -61,7 +76,7 @@ class InMemory(StoreCase):
 
     def make_store(self) -> MemoryMessageStore:
         """An empty one."""
-        store: MemoryMessageStore = self.opened(MemoryMessageStore(CONFIG, clock=self.clock))
+        store: MemoryMessageStore = self.provided("memory")
         return store
 
 

@@ -23,7 +23,7 @@ TOPICS = ("A", "B", "C")
 QUEUES = 2
 CLIENTS = 2
 #: The longest that an answered commit of an offset may be unsaved, with what a round of saving may be late.
-OFFSETS_UNSAVED_S = 5.5
+OFFSETS_UNSAVED_S = 8.0
 #: The flusher's period and what it may be late.
 FLUSH_PERIOD_S = 0.5
 SLACK_S = 0.01

@@ -1,6 +1,11 @@
-"""The words `pymq-broker` and `pymq-namesrv` of twistd. Nothing of pymq is imported until one of them is run."""
+"""The words `pymq-broker` and `pymq-namesrv` of twistd, and the stores that `storeType` names.
+
+Hardly anything of pymq is imported until one of them is used.
+"""
 
 from twisted.application.service import ServiceMaker
+
+from pymq.services.storeplugin import StoreProvider
 
 pymq_broker = ServiceMaker(
     "PyMQ broker",
@@ -15,3 +20,7 @@ pymq_namesrv = ServiceMaker(
     "A RocketMQ name server.",
     "pymq-namesrv",
 )
+
+pymq_file_store = StoreProvider("default", "pymq.services.storeproviders.open_files", "Apache RocketMQ's files")
+
+pymq_memory_store = StoreProvider("memory", "pymq.services.storeproviders.open_memory", "nothing on disk, for tests", keeps=False)

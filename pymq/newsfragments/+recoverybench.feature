@@ -1,0 +1,1 @@
+`pymq-bench recovery --folder DIR` fills a store, kills the process that does it and times the next start.
