@@ -195,6 +195,8 @@ def _drop_torn_units(log: CommitLog, queues: QueueTable, begin: int) -> None:
         unit = _last_unit(queue)
         if unit is not None and unit[0] >= begin and log.segments.find(unit[0]) is not None:
             queue.drop_last()
+            # One before it that points beyond all files would make the records that follow look as if they had units.
+            queue.truncate(log.segments.segments[-1].end)
             queue.release()
 
 

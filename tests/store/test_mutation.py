@@ -84,7 +84,7 @@ class MutationTests(StoreCase):
             if result.status is GetStatus.FOUND:
                 is_gapless = len(result.records) == result.next_offset - offset
                 for place, record in enumerate(result.records, offset):
-                    self.check_record(record, self.bodies_of[topic, place] if is_gapless else None)
+                    self.check_record(record, self.bodies_of.get((topic, place)) if is_gapless else None)
             if result.next_offset <= offset:
                 break
             offset = result.next_offset
