@@ -145,6 +145,7 @@ class SimulatedClient:
         self._end(sent, commits, queue_offset, log_offset)
 
     def _end(self, sent: Sent, commits: bool, queue_offset: int, log_offset: int) -> None:
+        sent.decided_at = self._machine.seconds()
         header = EndTransactionRequestHeader(
             producer_group=PRODUCERS,
             tran_state_table_offset=queue_offset,

@@ -49,6 +49,9 @@ class Sent:
     is_durable: bool = False
     #: For half messages: what their producer decided; None while it has not.
     commits: bool | None = None
+    #: When it said so for the last time; and whether a crash may have taken that, while the broker's progress stayed.
+    decided_at: float = 0.0
+    is_decision_lost: bool = False
     #: How often it was seen in its topic, by the last check.
     seen: int = 0
 
