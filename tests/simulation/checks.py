@@ -233,6 +233,8 @@ def check_offsets(query: Any, model: Model, saved_until: float) -> None:
             # What is there now is the oldest that may be there after the next restart, whenever it was saved; but for a disk that
             # had failed, on which a document can be read that is not durable.
             model.commits[group, topic, queue_id] = [(0.0 if offset >= 0 else float("inf"), offset)]
+        else:
+            model.commits[group, topic, queue_id] = [(float("inf"), value) for _, value in commits]
 
 
 def check_settled(store: FileMessageStore, model: Model) -> None:
