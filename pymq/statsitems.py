@@ -1,5 +1,5 @@
 # Tests: tests/test_statsitems.py
-"""Counters by key with their course over the last minute, hour and day (Java: StatsItem, StatsItemSet)."""
+"""Counters by key with their course over the last minute, hour and day (Java: StatsItem, StatsItemSet), and last figures."""
 
 from __future__ import annotations
 
@@ -102,5 +102,39 @@ class StatsItemSet:
 
     def remove(self, is_unwanted: Callable[[str], bool]) -> None:
         """Forget the counters whose key `is_unwanted` says yes to."""
+        for key in [key for key in self.items if is_unwanted(key)]:
+            del self.items[key]
+
+
+class MomentStatsItem:
+    """A figure of which only the last one counts (Java: MomentStatsItem)."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+class MomentStatsItemSet:
+    """Last figures by key. Beyond STATS_ITEMS_MAX keys a further one's figure is kept by nobody."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, MomentStatsItem] = {}
+
+    def item(self, key: str) -> MomentStatsItem:
+        """The figure of a key, to be set; made at its first use."""
+        known = self.items.get(key)
+        if known is None:
+            known = MomentStatsItem()
+            if len(self.items) < STATS_ITEMS_MAX:
+                self.items[key] = known
+        return known
+
+    def get(self, key: str) -> MomentStatsItem | None:
+        """The figure of a key, or None when none was noted."""
+        return self.items.get(key)
+
+    def remove(self, is_unwanted: Callable[[str], bool]) -> None:
+        """Forget the figures whose key `is_unwanted` says yes to."""
         for key in [key for key in self.items if is_unwanted(key)]:
             del self.items[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq import statsitems as module
-from pymq.statsitems import DAY, HOUR, MINUTE, StatsItem, StatsItemSet, StatsSnapshot
+from pymq.statsitems import DAY, HOUR, MINUTE, MomentStatsItemSet, StatsItem, StatsItemSet, StatsSnapshot
 from tests.broker.fixtures import NOW_MS
 
 
@@ -98,3 +98,24 @@ class StatsItemSetTests(SynchronousTestCase):
         self.items.add("X", 5)
         self.items.add("T", 1)
         self.assertEqual((self.items.get("T").value, self.items.get("X"), self.items.untracked_count), (2, None, 5))
+
+
+class MomentStatsItemSetTests(SynchronousTestCase):
+    """Last figures by key."""
+
+    def test_the_last_one_counts(self) -> None:
+        """Of each key; a key without one has none."""
+        items = MomentStatsItemSet()
+        items.item("a").value = 5
+        items.item("a").value = 3
+        self.assertEqual((items.item("a").value, items.get("b")), (3, None))
+        items.remove(lambda key: key == "a")
+        self.assertIsNone(items.get("a"))
+
+    def test_there_are_not_too_many(self) -> None:
+        """A further key's figure is taken and forgotten."""
+        self.patch(module, "STATS_ITEMS_MAX", 1)
+        items = MomentStatsItemSet()
+        items.item("a").value = 1
+        items.item("b").value = 2
+        self.assertEqual(list(items.items), ["a"])

@@ -13,6 +13,8 @@ PORT_MAX = 65535
 VIP_PORT_STEP = -2
 HA_PORT_STEP = 1
 
+_SHOWN = "shown by brokerStatus, whose readers divide by it; such requests do not queue up here"
+
 
 @attrs.frozen(kw_only=True)
 class BrokerConfig:
@@ -25,7 +27,12 @@ class BrokerConfig:
     broker_id: int = setting(0, "0 for a master, above 0 for a slave", least=0, important=True)
     broker_ip1: str = setting("", "the address that clients are told; empty: found by itself", key="brokerIP1", important=True)
     broker_ip2: str = setting("", "the address for replication; empty: brokerIP1", key="brokerIP2", important=True)
-    namesrv_addr: str = setting("", "name servers, host:port;host:port; empty: one is carried inside", important=True)
+    namesrv_addr: str = setting("", "name servers, host:port;host:port; empty: one is carried inside", important=True, live=True)
+    fetch_namesrv_addr_by_address_server: bool = setting(
+        False, "without namesrvAddr: ask http://rmqAddressServerDomain:8080/rocketmq/rmqAddressServerSubGroup for it"
+    )
+    rmq_address_server_domain: str = setting("jmenv.tbsite.net", "that server's name, and its port if it is not 8080")
+    rmq_address_server_sub_group: str = setting("nsaddr", "the last part of that address")
     embedded_namesrv_listen_port: int = setting(
         9876, "port of the name server inside; 0 takes a free one", least=0, most=PORT_MAX
     )
@@ -66,7 +73,10 @@ class BrokerConfig:
     )
     filter_data_clean_time_span: int = setting(86_400_000, "forget the SQL92 filter of a group so long offline, ms", least=0)
     slave_read_enable: bool = setting(False, "send slow readers to a slave", live=True)
-    consumer_fallbehind_threshold: int = setting(1024**3 * 16, "bytes behind from which protectBroker acts", least=0)
+    disable_consume_if_consumer_read_slowly: bool = setting(
+        False, "a group that reads too far behind may consume no more", live=True
+    )
+    consumer_fallbehind_threshold: int = setting(1024**3 * 16, "bytes behind from which that is so", least=0, live=True)
     flush_consumer_offset_interval: int = setting(5000, "save the consumers' offsets so often, ms", least=100)
     force_register: bool = setting(True, "register with the name servers although nothing changed")
     register_name_server_period: int = setting(30000, "register so often, ms; held between 10000 and 60000", least=1)
@@ -75,8 +85,18 @@ class BrokerConfig:
     channel_expired_timeout: int = setting(120_000, "a client silent for so long is forgotten, ms", least=1000)
     server_channel_max_idle_time_seconds: int = setting(120, "a connection silent for so long is closed", least=1)
     server_connections_max: int = setting(10_000, "connections at one time; more are closed at once", least=1)
-    broker_fast_failure_enable: bool = setting(True, "kept for Apache's configuration files; requests here do not queue up")
-    wait_time_mills_in_send_queue: int = setting(200, "kept for Apache's configuration files; requests here do not queue up")
+    broker_fast_failure_enable: bool = setting(True, "refuse requests that waited too long with SYSTEM_BUSY", live=True)
+    wait_time_mills_in_send_queue: int = setting(200, "how long a send may wait until it is handled, ms", least=1, live=True)
+    wait_time_mills_in_pull_queue: int = setting(5000, "how long a pull may, ms", least=1, live=True)
+    wait_time_mills_in_heartbeat_queue: int = setting(31_000, "how long a heartbeat may, ms", least=1, live=True)
+    wait_time_mills_in_transaction_queue: int = setting(3000, "how long the end of a transaction may, ms", least=1, live=True)
+    send_thread_pool_queue_capacity: int = setting(
+        10_000, "sends that may wait for the disk with SYNC_FLUSH; a further one is refused", least=1, live=True
+    )
+    pull_thread_pool_queue_capacity: int = setting(100_000, _SHOWN, least=1)
+    query_thread_pool_queue_capacity: int = setting(20_000, _SHOWN, least=1)
+    end_transaction_pool_queue_capacity: int = setting(100_000, _SHOWN, least=1)
+    enable_detail_stat: bool = setting(True, "keep some statistics for each queue")
     send_message_thread_pool_nums: int = setting(1, "kept for Apache's configuration files; one reactor serves all")
     config_black_list: str = setting("configBlackList;brokerConfigPath", "keys that mqadmin may not change")
 

@@ -34,6 +34,7 @@ FILTERS_MAX = 65_536
 #: Records that one pull looks at, as many as Java's, and bytes that it takes.
 SCAN_RECORDS_MIN = 800
 ANSWER_BYTES_MAX = 262_144
+ANSWER_COUNT_MAX = 32
 #: A filter that was loaded is taken for dead since so long.
 _DEAD_BEFORE_LOAD_MS = 30_000
 
@@ -320,23 +321,31 @@ def filtered_get(
     count_max: int,
     tag_filter: frozenset[int] | None,
     message_filter: MessageFilter,
+    *,
+    count_limit: int = ANSWER_COUNT_MAX,
+    bytes_limit: int = ANSWER_BYTES_MAX,
 ) -> GetResult:
-    """IMessageStore.get for the messages that pass: reads on until there are enough, or enough were looked at."""
+    """IMessageStore.get for the messages that pass: reads on until there are enough, or enough were looked at.
+
+    `count_limit` and `bytes_limit` are those of a pull from memory (maxTransferCountOnMessageInMemory, maxTransferBytes...); each
+    get of the store keeps its own limits, and one from disk is not followed by another when it found something.
+    """
+    wanted = max(1, min(count_max, count_limit))
     found: list[memoryview] = []
     size_bytes, scanned, position = 0, 0, queue_offset
     while True:
-        result: GetResult = store.get(topic, queue_id, position, count_max - len(found), tag_filter, message_filter.may_pass)
+        result: GetResult = store.get(topic, queue_id, position, wanted - len(found), tag_filter, message_filter.may_pass)
         if result.status not in (GetStatus.FOUND, GetStatus.NO_MATCHED_MESSAGE):
             break
         passed = [record for record in result.records if _passes(record, message_filter.matches)]
         passed_bytes = sum(map(len, passed))
-        if found and size_bytes + passed_bytes > ANSWER_BYTES_MAX:
+        if found and size_bytes + passed_bytes > bytes_limit:
             break
         found += passed
         size_bytes += passed_bytes
         scanned += result.next_offset - position
         position = result.next_offset
-        is_enough = len(found) >= count_max or scanned >= max(SCAN_RECORDS_MIN, count_max)
+        is_enough = len(found) >= wanted or scanned >= max(SCAN_RECORDS_MIN, count_max)
         if is_enough or (found and result.is_behind):
             break
     if position == queue_offset:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from twisted.logger import Logger
 
 from pymq.broker.config import BrokerConfig
@@ -53,6 +54,14 @@ class SubscriptionGroupManager(VersionedTable[SubscriptionGroupConfig, Subscript
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the broker has {len(self._table)} groups, the most is {GROUPS_MAX}")
         self.put({config.group_name: config})
         self.log.info("subscription group {group} is set", group=config.group_name)
+
+    def disable_consume(self, group: str) -> bool:
+        """Let a group consume no more (consumeEnable); whether it could until now."""
+        known = self.get(group)
+        if known is None or not known.consume_enable:
+            return False
+        self.update(msgspec.structs.replace(known, consume_enable=False))
+        return True
 
     def delete(self, name: str) -> bool:
         """Remove a group; whether it was there."""

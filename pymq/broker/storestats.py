@@ -7,9 +7,14 @@ from bisect import bisect_right
 from collections import deque
 from datetime import datetime
 
+from twisted.logger import Logger
+
 from pymq.interfaces import IClock
 
 SAMPLE_PERIOD_S = 1
+
+# Not an attribute of the class, which would name it by that.
+_log = Logger("RocketmqBroker")
 _RATE_SPANS_S = (10, 60, 600)
 
 #: Upper bounds of the time that a put took, in milliseconds, and Apache's names for the buckets.
@@ -24,6 +29,11 @@ _QUANTILE_BOUNDS_MS = (*range(1, 50), *range(50, 500, 10), *range(500, 10_001, 2
 _QUANTILE_PERIOD_S = 60
 
 _DAY_MS = 86_400_000
+
+#: A put that took so long is remembered as a slow one.
+SLOW_PUT_MS = 10
+#: Over how many seconds the longest put is shown.
+LONGEST_PUT_SPAN_S = 10
 
 
 class StoreStats:
@@ -44,6 +54,10 @@ class StoreStats:
         self.transferred = 0
         self.put_time_max_ms = 0
         self.get_time_max_ms = 0
+        #: When the last slow put ended, in seconds since the epoch, and how long it took, in milliseconds.
+        self.slow_put = (0.0, 0)
+        #: The longest put of each of the last seconds, in milliseconds; the current one stands last.
+        self._longest_puts_ms: deque[int] = deque([0], maxlen=LONGEST_PUT_SPAN_S)
         self._put_buckets = [0] * len(_BUCKET_NAMES)
         self._quantile_buckets = [0] * (len(_QUANTILE_BOUNDS_MS) + 1)
         self._quantiles_ms = (0.0, 0.0)
@@ -77,6 +91,9 @@ class StoreStats:
         self._put_buckets[1 + bisect_right(_BUCKET_BOUNDS_MS, whole_ms)] += 1
         self._quantile_buckets[bisect_right(_QUANTILE_BOUNDS_MS, elapsed_ms)] += 1
         self.put_time_max_ms = max(self.put_time_max_ms, whole_ms)
+        self._longest_puts_ms[-1] = max(self._longest_puts_ms[-1], whole_ms)
+        if whole_ms >= SLOW_PUT_MS:
+            self.slow_put = (self._clock.seconds(), whole_ms)
 
     def get_took(self, elapsed_ms: float) -> None:
         """Count how long a get took."""
@@ -85,6 +102,7 @@ class StoreStats:
     def sample(self, now_ms: int) -> None:
         """Note the counters; called every second. Turns the day's totals over at local midnight."""
         self._samples.append((now_ms, self.put_times, self.found_times, self.miss_times, self.transferred))
+        self._longest_puts_ms.append(0)
         if now_ms >= self._quantiles_due_ms:
             self._quantiles_due_ms = now_ms + _QUANTILE_PERIOD_S * 1000
             self._quantiles_ms = (_quantile(self._quantile_buckets, 0.99), _quantile(self._quantile_buckets, 0.999))
@@ -94,6 +112,13 @@ class StoreStats:
             self._today = today
             (_, put), (_, got) = self._mornings["put"], self._mornings["get"]
             self._mornings = {"put": (put, self.put_times), "get": (got, self.transferred)}
+            _log.info("yesterday put message total: {count}", count=self.put_times - put)
+            _log.info("yesterday get message total: {count}", count=self.transferred - got)
+
+    @property
+    def longest_put_ms(self) -> int:
+        """The longest put of the last LONGEST_PUT_SPAN_S seconds, in milliseconds."""
+        return max(self._longest_puts_ms)
 
     def rates(self, *columns: int) -> str:
         """The rates per second over 10, 60 and 600 seconds as Apache writes them, columns 1 to 4 of the samples added up.

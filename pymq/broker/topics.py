@@ -149,6 +149,10 @@ class TopicConfigManager(VersionedTable[TopicConfig, TopicConfigSerializeWrapper
             self.log.info("topic {topic} was deleted", topic=name)
         return was_there
 
+    def renew_version(self) -> None:
+        """Another version for the same topics: what the name servers are told of them has changed otherwise."""
+        self.put({})
+
 
 def _check(config: TopicConfig) -> None:
     """Raise RequestError unless name and queue counts can be. A name becomes that of a folder, so every road leads here."""

@@ -90,6 +90,8 @@ _HEAD_BYTES_MIN = HEAD_V4.size_bytes
 _unpack_size_magic = fixed_head(BLANK_LAYOUT).unpack_from
 _pack_blank = fixed_head(BLANK_LAYOUT).pack
 _unpack_int32 = struct.Struct(">i").unpack_from
+#: The system flag and, where the hosts are IPv4 ones, the store timestamp: read once for every pull.
+_unpack_flag_and_time = struct.Struct(f">i{STORE_TIME_POSITIONS[0] - SYS_FLAG_POSITION - 4}xq").unpack_from
 _unpack_int64 = struct.Struct(">q").unpack_from
 _pack_length = struct.Struct(">h").pack
 
@@ -333,8 +335,9 @@ def _tail_spans(view: Any, position: int, end: int, v2: bool) -> tuple[int, int,
 
 def store_time_at(view: Any, position: int) -> int:
     """The store timestamp of the record at `position`, read without looking at anything else of it."""
-    bits = _unpack_int32(view, position + SYS_FLAG_POSITION)[0] >> _V6_SHIFT & 3
-    return int(_unpack_int64(view, position + STORE_TIME_POSITIONS[bits])[0])
+    sys_flag, store_time = _unpack_flag_and_time(view, position + SYS_FLAG_POSITION)
+    bits = sys_flag >> _V6_SHIFT & 3
+    return store_time if not bits else _unpack_int64(view, position + STORE_TIME_POSITIONS[bits])[0]
 
 
 def decode_record(view: Any, position: int = 0) -> StoredMessage:

@@ -71,8 +71,8 @@ class PutResult:
 class GetResult:
     """What a queue gave: `records` are memoryviews of whole records, `next_offset` where to go on.
 
-    `size_bytes` is the sum of the records; `is_behind` tells that the reader is so far back that the disk, not memory, serves it
-    (Java: suggestPullingFromSlave).
+    `size_bytes` is the sum of the records; `behind_bytes` how far before the log's end the last message lies that was looked at,
+    and `is_behind` tells that this is so far back that the disk, not memory, serves it (Java: suggestPullingFromSlave).
     """
 
     status: GetStatus
@@ -83,6 +83,7 @@ class GetResult:
     count: int = 0
     size_bytes: int = 0
     is_behind: bool = False
+    behind_bytes: int = 0
 
 
 @attrs.define

@@ -7,6 +7,7 @@ closes, so nobody else needs to remember who waits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -48,24 +49,38 @@ class ProcessorTable:
 
 
 class Dispatcher:
-    """Takes the requests of all channels to their processors (Java: NettyRemotingAbstract.processRequestCommand)."""
+    """Takes the requests of all channels to their processors (Java: NettyRemotingAbstract.processRequestCommand).
+
+    `late(code, waited_s)` says why a request that was read so long ago is refused, or gives None (`pymq.broker.fastfailure`).
+    """
 
     _log = Logger()
 
-    def __init__(self, table: IProcessorTable, *, held_requests_max: int = HELD_REQUESTS_MAX) -> None:
+    def __init__(
+        self,
+        table: IProcessorTable,
+        *,
+        held_requests_max: int = HELD_REQUESTS_MAX,
+        late: Callable[[int, float], RequestError | None] | None = None,
+    ) -> None:
         self._lookup = table.lookup
+        self._late = late
         self._held_requests_max = held_requests_max
         self._held: dict[IChannel, set[Deferred[Any]]] = {}
 
-    def command_received(self, channel: IChannel, request: RemotingCommand) -> None:
-        """Process one request that came over `channel`. Never raises."""
+    def command_received(self, channel: IChannel, request: RemotingCommand, waited_s: float = 0.0) -> None:
+        """Process one request that came over `channel` and was read `waited_s` ago. Never raises."""
         try:
             processor = self._lookup(request.code)
             if processor is None:
                 code = int(request.code)
                 raise RequestError(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, f" request type {code} not supported")
+            late = None if self._late is None else self._late(request.code, waited_s)
+            if late is not None:
+                raise late
             if len(self._held.get(channel, ())) >= self._held_requests_max:
-                raise RequestError(ResponseCode.SYSTEM_BUSY, OVERLOAD_REMARK)
+                held = f"{self._held_requests_max} requests of this connection wait for an answer"
+                raise RequestError(ResponseCode.SYSTEM_BUSY, f"{OVERLOAD_REMARK}, {held}")
             outcome = processor.process(channel, request)
         except Exception:
             self.request_failed(channel, request, Failure())

@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from pymq.errors import ConnectionClosed, FrameError, HeaderError, TooManyRequests
 from pymq.interfaces import IBufferedChannel, IChannel, IChannelListener, IClock
+from pymq.remoting.backlog import AGED_S, Backlog, Frame
 from pymq.remoting.dispatcher import Dispatcher
 from pymq.remoting.pending import PENDING_REQUESTS_MAX, PendingRequests
 from pymq.remoting.writer import WRITE_BUFFER_BYTES_MAX, Part, Writer, writer_for
@@ -35,8 +36,6 @@ from pymq.wire.frame import FRAME_BYTES_MAX, FrameReader, decode_command, encode
 
 #: A lane takes (channel, header type, header bytes, body bytes) and says whether it took the frame.
 Lane = Callable[[Any, int, bytes, bytes], bool]
-
-Frame = tuple[int, bytes, bytes]
 
 #: Frames handled before their answers are written, and before it is looked whether the peer reads them.
 FRAMES_AT_ONCE_MAX = 64
@@ -76,6 +75,7 @@ class RemotingProtocol(Protocol):
     """The protocol of both sides; see `pymq.interfaces.IChannel` and `IBufferedChannel` for what its users may call.
 
     `reads` counts the reads that brought bytes, `activity` all that moved any: whoever sweeps idle connections compares it.
+    `backlog` is what waits until the peer reads.
     """
 
     _log = Logger()
@@ -96,7 +96,7 @@ class RemotingProtocol(Protocol):
         self._close_reason: str | None = None
         self._reads_at_timeout = -1
         self._is_full = False
-        self._unhandled: list[Frame] = []
+        self.backlog = Backlog()
         self.is_open = False
         self.is_lost = False
         self.reads = 0
@@ -143,9 +143,10 @@ class RemotingProtocol(Protocol):
         """Handle every whole frame of one read."""
         self.reads += 1
         frames = self._reader.take_frames(data)
-        if self._unhandled or len(frames) > FRAMES_AT_ONCE_MAX:
-            self._unhandled += frames
-            self._handle_many()
+        if self.backlog.frames or len(frames) > FRAMES_AT_ONCE_MAX:
+            self.backlog.frames += frames
+            self._handle_many(0.0)
+            self.backlog.left_at(self._settings.clock.seconds())
         elif frames:
             self._handle_frames(frames)
         if self._reader.error is not None:
@@ -153,19 +154,25 @@ class RemotingProtocol(Protocol):
 
     def _end_stream(self, problem: FrameError, data: bytes = b"") -> None:
         """What follows cannot be read: close, but not before the frames that came before are handled."""
-        if self.is_open and not self._unhandled:
+        if self.is_open and not self.backlog.frames:
             hint = "; it looks like TLS, which is not served here" if data.startswith(_TLS_FIRST_BYTES) else ""
             self._malformed(f"{problem}{hint}")
 
-    def _handle_many(self) -> None:
+    def _handle_many(self, waited_s: float) -> None:
         """Handle what waits, some frames at a time, until the peer does not read the answers: a read full of pulls asks for far
-        more than a connection may owe. The rest waits until it has.
+        more than a connection may owe. The rest waits until it has. What waited so already goes the general path, which knows
+        how long a request may wait.
         """
-        while self._unhandled and self.is_open and not self._is_full:
-            frames, self._unhandled = self._unhandled[:FRAMES_AT_ONCE_MAX], self._unhandled[FRAMES_AT_ONCE_MAX:]
-            self._handle_frames(frames)
-        if self._unhandled and not self.is_open:
-            self._unhandled = []
+        while self.backlog.frames and self.is_open and not self._is_full:
+            frames = self.backlog.take(FRAMES_AT_ONCE_MAX)
+            if waited_s < AGED_S:
+                self._handle_frames(frames)
+                continue
+            for header_type, header, body in frames:
+                if self.is_open:
+                    self._handle(header_type, header, body, waited_s)
+        if not self.backlog.frames or not self.is_open:
+            self.backlog.clear()
 
     def _handle_frames(self, frames: list[Frame]) -> None:
         """The hot path: lanes first, the general path for the others; then one write for all answers."""
@@ -208,7 +215,7 @@ class RemotingProtocol(Protocol):
 
     # Frames
 
-    def _handle(self, header_type: int, header: bytes, body: bytes) -> None:
+    def _handle(self, header_type: int, header: bytes, body: bytes, waited_s: float = 0.0) -> None:
         """The general path of one frame."""
         if self._before_general is not None:
             self._before_general()
@@ -220,7 +227,7 @@ class RemotingProtocol(Protocol):
         if command.is_response:
             self._pending.answered(command)
         else:
-            self._dispatcher.command_received(self, command)
+            self._dispatcher.command_received(self, command, waited_s)
 
     def _lane_failed(self, header_type: int, header: bytes, body: bytes, failure: Failure) -> None:
         """A lane raised: answer as the dispatcher answers a processor that did."""
@@ -362,7 +369,7 @@ class RemotingProtocol(Protocol):
         self._is_full = False
         if not self._settings.is_server or not self.is_open:
             return
-        self._handle_many()
+        self._handle_many(self.backlog.waited_s(self._settings.clock.seconds()))
         if not self._is_full and self.is_open:
             transport: Any = self.transport
             transport.resumeProducing()

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.broker.config import VIP_PORT_STEP, BrokerConfig
+from pymq.broker.fastfailure import TICK_S
 from pymq.errors import PyMQError
 from pymq.interfaces import IClock, IDocuments, IFiles, IMessageStore
 from pymq.namesrv.config import NamesrvConfig
@@ -37,6 +38,7 @@ from pymq.services.registrar import Registrar
 from pymq.services.sequence import Sequence as PartSequence
 from pymq.services.sequence import Step
 from pymq.services.storeproviders import find_provider
+from pymq.services.watermarks import WaterMarks, backlog_of
 from pymq.store.config import MessageStoreConfig
 from pymq.store.memorydocuments import MemoryDocuments
 
@@ -49,6 +51,9 @@ EXPIRY_PERIOD_S = 10.0
 HOLD_CHECK_S = 1.0
 MAINTENANCE_S = 1.0
 STATS_SAMPLE_S = 1.0
+WATER_MARK_S = 1.0
+DISPATCH_LAG_S = 60.0
+PROTECTION_S = 180.0
 
 
 class BrokerController(Service):
@@ -72,7 +77,9 @@ class BrokerController(Service):
     _servers: tuple[RemotingServerFactory, RemotingServerFactory]
     _parts: BrokerParts
     _flusher: Flusher
+    _name_servers: RemoteNameServers
     _registrar: Registrar
+    _water_marks: WaterMarks
 
     def __init__(
         self,
@@ -138,6 +145,7 @@ class BrokerController(Service):
                 Step("delayed delivery", start=lambda: self._parts.delivery.start(), stop=lambda: self._parts.delivery.stop()),
                 Step("serving", stop=self._close_ports),
                 Step("requests of our own", stop=self._client.close),
+                Step("fast failure", stop=lambda: self._parts.fast_failure.stop()),
                 *self._periodic_work(),
                 Step(
                     "transaction checks",
@@ -145,6 +153,7 @@ class BrokerController(Service):
                     stop=lambda: self._parts.transaction_checks.stop(),
                 ),
                 Step("registration", start=self._register, stop=lambda: self._registrar.stop()),
+                *self._address_server(),
             ]
         )
         started = self._sequence.start()
@@ -187,7 +196,7 @@ class BrokerController(Service):
     def _start_namesrv(self) -> None:
         """Without a name server address the broker carries one inside, whose files lie with its own."""
         given = self._given_config
-        if given.namesrv_addr:
+        if given.namesrv_addr or given.fetch_namesrv_addr_by_address_server:
             return
         root = os.path.expanduser(self._store_config.store_path_root_dir)
         config = NamesrvConfig(
@@ -225,14 +234,17 @@ class BrokerController(Service):
             broker_name=given.broker_name or host_name(),
             broker_ip1=address,
             broker_ip2=given.broker_ip2 or address,
-            namesrv_addr=given.namesrv_addr or f"{LOOPBACK}:{self.namesrv_port}",
+            namesrv_addr=given.namesrv_addr or (f"{LOOPBACK}:{self.namesrv_port}" if self.namesrv_port else ""),
             embedded_namesrv_listen_port=self.namesrv_port,
         )
 
     def _server(self, index: int) -> RemotingServerFactory:
         given = self._given_config
         return RemotingServerFactory(
-            Dispatcher(self._front(self._tables[index], self._lanes[index])),
+            Dispatcher(
+                self._front(self._tables[index], self._lanes[index]),
+                late=lambda code, waited_s: self._parts.fast_failure.late(code, waited_s),
+            ),
             clock=self._reactor,
             lanes=self._lanes[index],
             before_general=lambda: self._parts.send_lane.finish_turn(),
@@ -258,6 +270,15 @@ class BrokerController(Service):
             run_blocking=self._document_thread.run,
         )
         parts.load()
+        parts.backlog = lambda: backlog_of(self._servers, self._reactor)
+        self._water_marks = WaterMarks(
+            servers=self._servers,
+            runtime_info=parts.runtime_info,
+            fast_failure=parts.fast_failure,
+            holds=parts.holds,
+            store=self._store,
+            clock=self._reactor,
+        )
         parts.serve(self._tables, self._lanes)
         for server in self._servers:
             server.add_listener(parts.housekeeping)
@@ -268,14 +289,42 @@ class BrokerController(Service):
 
     def _register(self) -> Any:
         config = self._config
-        name_servers = RemoteNameServers(
-            self._client,
-            [f"{host}:{port}" for host, port in config.name_servers],
-            timeout_s=config.register_broker_timeout_mills / 1000,
+        self._name_servers = RemoteNameServers(
+            self._client, _addresses_in(config), timeout_s=config.register_broker_timeout_mills / 1000
         )
-        self._registrar = Registrar(config, self._parts.topics, name_servers, clock=self._reactor)
+        self._registrar = Registrar(config, self._parts.topics, self._name_servers, clock=self._reactor)
         self._parts.when_told = self._registrar.when_told
+        self._parts.on_settings = self._settings_changed
         return self._registrar.start()
+
+    def _settings_changed(self, keys: frozenset[str]) -> None:
+        """A tool changed settings: the name servers must know at once of some."""
+        if "namesrvAddr" in keys:
+            self._use_name_servers(_addresses_in(self._config))
+        if "brokerPermission" in keys:
+            self._parts.topics.renew_version()
+            self._registrar.register_all()
+
+    def _use_name_servers(self, addresses: list[str]) -> None:
+        if self._name_servers.update(addresses):
+            self._registrar.register_all()
+
+    def _address_server(self) -> list[Periodic]:
+        """The fetching of the name servers' addresses, where that is wanted."""
+        config = self._given_config
+        if config.namesrv_addr or not config.fetch_namesrv_addr_by_address_server:
+            return []
+        # Late: an HTTP client takes as long to import as half of the broker.
+        from pymq.services.addressserver import FETCH_PERIOD_S, FIRST_FETCH_S, AddressServer, agent_of, url_of
+
+        server = AddressServer(
+            url_of(config.rmq_address_server_domain, config.rmq_address_server_sub_group),
+            agent=agent_of(self._reactor),
+            clock=self._reactor,
+            on_addresses=self._use_name_servers,
+        )
+        name = "fetching name server addresses"
+        return [Periodic(self._reactor, FETCH_PERIOD_S, server.fetch, name=name, initial_delay_s=FIRST_FETCH_S)]
 
     def _periodic_work(self) -> list[Periodic]:
         """The broker's rounds (remoting.md 6.2)."""
@@ -294,6 +343,10 @@ class BrokerController(Service):
             ("held pulls", HOLD_CHECK_S, lambda now_s: self._parts.holds.check(now_s)),
             ("care of the store", MAINTENANCE_S, lambda now_s: self._store.run_maintenance(int(now_s * 1000))),
             ("statistics", STATS_SAMPLE_S, lambda now_s: self._parts.stats.sample(now_s)),
+            ("water marks", WATER_MARK_S, lambda now_s: self._water_marks.print_water_mark()),
+            ("dispatch lag", DISPATCH_LAG_S, lambda now_s: self._water_marks.print_dispatch_lag()),
+            ("protection", PROTECTION_S, lambda now_s: self._parts.protection.check()),
+            ("fast failure", TICK_S, lambda now_s: self._parts.fast_failure.tick()),
             ("idle connections", SWEEP_INTERVAL_S, lambda now_s: self._sweep_idle()),
         ]
         return [self._round(name, seconds, work) for name, seconds, work in rounds]
@@ -309,3 +362,8 @@ class BrokerController(Service):
         for server in self._servers:
             server.sweep_idle()
         self._client.sweep_idle()
+
+
+def _addresses_in(config: BrokerConfig) -> list[str]:
+    """The configured name servers as host:port."""
+    return [f"{host}:{port}" for host, port in config.name_servers]

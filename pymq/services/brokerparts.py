@@ -16,6 +16,7 @@ from pymq.broker.config import BrokerConfig
 from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
+from pymq.broker.fastfailure import BrokerFastFailure
 from pymq.broker.filterbitmaps import FilterBitMaps
 from pymq.broker.filters import ConsumerFilterManager
 from pymq.broker.groups import SubscriptionGroupManager
@@ -38,12 +39,13 @@ from pymq.broker.processors.pulllane import PullLane
 from pymq.broker.processors.query import QueryMessageProcessor
 from pymq.broker.processors.queuelocks import QueueLockProcessor
 from pymq.broker.processors.reply import ReplyMessageProcessor
-from pymq.broker.processors.runtimeinfo import RuntimeInfo
+from pymq.broker.processors.runtimeinfo import RuntimeInfo, Waiting
 from pymq.broker.processors.send import SendMessageProcessor
 from pymq.broker.processors.sendback import SendBackProcessor
 from pymq.broker.processors.sendlane import SendLane
 from pymq.broker.processors.topics import TopicAdminProcessor
 from pymq.broker.processors.transaction import TransactionProcessor
+from pymq.broker.protection import BrokerProtection
 from pymq.broker.queuelocks import RebalanceLockManager
 from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
@@ -112,7 +114,11 @@ class BrokerParts:
             clock=client_clock, on_members_changed=notifier, expired_ms=config.channel_expired_timeout, filters=self.filters
         )
         self.locks = RebalanceLockManager(documents, clock=client_clock)
-        self.stats = BrokerStatsManager(clock=clock, cluster_name=config.broker_cluster_name)
+        self.stats = BrokerStatsManager(
+            clock=clock, cluster_name=config.broker_cluster_name, enable_detail_stat=config.enable_detail_stat
+        )
+        self.fast_failure = BrokerFastFailure(config=config, store_config=store_config, store_stats=self.stats.store, clock=clock)
+        self.protection = BrokerProtection(config=config, groups=self.groups, stats=self.stats)
         self.holds = PullRequestHoldService(clock=clock, store=store)
         store.watch(self.holds)
         #: Fires when the name servers know of every change of topics; the foreman puts the registrar's here.
@@ -139,18 +145,25 @@ class BrokerParts:
             "filters": self.filters,
             "locks": self.locks,
             "stats": self.stats,
+            "fast_failure": self.fast_failure,
             "holds": self.holds,
         }
-        self._own["settings"] = LiveSettings(
-            config, store_config, clock=clock, black_list=tuple(filter(None, config.config_black_list.split(";")))
-        )
         # Where retries are filtered too, every pull of them looks into properties, which the lane does not.
         self._has_pull_lane = not config.filter_support_retry
-        self._make_parts()
+        self._make_parts(config, store_config, clock)
 
-    def _make_parts(self) -> None:
-        """What is made of the tables: services, lanes and processors."""
-        self._own["runtime_info"] = self._make(RuntimeInfo)
+    def _make_parts(self, config: BrokerConfig, store_config: MessageStoreConfig, clock: IClock) -> None:
+        """What is made of the tables: services, lanes and processors; and what the foreman puts in."""
+        #: Told which settings a tool changed, for what must act on that at once.
+        self.on_settings: Callable[[frozenset[str]], None] = lambda keys: None
+        #: The requests that wait for their peers: those of the servers.
+        self.backlog: Callable[[], Waiting] = Waiting
+        black_list = tuple(filter(None, config.config_black_list.split(";")))
+        self._own["settings"] = LiveSettings(
+            config, store_config, clock=clock, black_list=black_list, on_change=lambda keys: self.on_settings(keys)
+        )
+        self._own["backlog"] = lambda: self.backlog()
+        self._own["runtime_info"] = self.runtime_info = self._make(RuntimeInfo)
         self._own["half_queue"] = self._make(HalfQueue)
         self.delivery: DelayedDelivery = self._make(DelayedDelivery)
         self.housekeeping: ClientHousekeepingService = self._make(ClientHousekeepingService)

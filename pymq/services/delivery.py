@@ -249,6 +249,8 @@ class DelayedDelivery:
         for topic, (count_messages, size_bytes) in counts.items():
             self._stats.put(topic, count_messages, size_bytes)
             self._stats.get(SCHEDULE_CONSUMER_GROUP, SCHEDULE_TOPIC, count_messages, size_bytes)
+            queue_id = level.number - 1
+            self._stats.queue_get(SCHEDULE_CONSUMER_GROUP, SCHEDULE_TOPIC, queue_id, count_messages, size_bytes)
         self._tell_refused(level, refused)
         return set(refused)
 

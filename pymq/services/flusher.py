@@ -27,12 +27,13 @@ _SYNC = "SYNC_FLUSH"
 
 
 class _Waiter:
-    """One who asked, until what log offset the store must be durable for it, and when it gives up."""
+    """One who asked: until what log offset the store must be durable for it, when it asked, and when it gives up."""
 
-    __slots__ = ("deadline", "durable", "log_offset")
+    __slots__ = ("asked", "deadline", "durable", "log_offset")
 
-    def __init__(self, log_offset: int, deadline: float, durable: Deferred[bool]) -> None:
+    def __init__(self, log_offset: int, asked: float, deadline: float, durable: Deferred[bool]) -> None:
         self.log_offset = log_offset
+        self.asked = asked
         self.deadline = deadline
         self.durable = durable
 
@@ -72,6 +73,13 @@ class Flusher:
         """The log offset up to which everything is known to be durable."""
         return self._flushed_offset
 
+    @property
+    def head_wait_s(self) -> float:
+        """How long the first of those who wait for the disk has waited, in seconds; 0 when nobody waits."""
+        if not self._waiters:
+            return 0.0
+        return max(0.0, self._clock.seconds() - self._waiters[0].asked)
+
     def start(self) -> None:
         """Flush by the clock from now on."""
         self._periodic.start()
@@ -99,9 +107,9 @@ class Flusher:
         if log_offset <= self._flushed_offset:
             return succeed(True)
         durable: Deferred[bool] = Deferred()
-        deadline = self._clock.seconds() + self._config.sync_flush_timeout / 1000
+        now = self._clock.seconds()
         self._asked_count += 1
-        self._waiters.append(_Waiter(log_offset, deadline, durable))
+        self._waiters.append(_Waiter(log_offset, now, now + self._config.sync_flush_timeout / 1000, durable))
         if self._deadline_call is None:
             self._watch_deadlines()
         if self._flushing is None:

@@ -48,6 +48,13 @@ class RemoteNameServers:
         """The name servers, as host:port."""
         return self._addresses
 
+    def update(self, addresses: Iterable[str]) -> bool:
+        """Use these name servers from now on; whether they are others than before. Those left out forget the broker in time."""
+        before, self._addresses = self._addresses, tuple(addresses)
+        for address in set(before) - set(self._addresses):
+            self._watched.pop(address, None)
+        return before != self._addresses
+
     def register(
         self, header: RegisterBrokerRequestHeader, body: bytes
     ) -> Deferred[list[tuple[str, RegisterBrokerResponseHeader]]]:

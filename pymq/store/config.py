@@ -91,7 +91,9 @@ class MessageStoreConfig:
     delete_consume_queue_files_interval: int = setting(100, _KEPT, least=0)
     destroy_maped_file_interval_forcibly: int = setting(120_000, _KEPT, least=0)
     redelete_hanged_file_interval: int = setting(120_000, _KEPT, least=0)
-    os_page_cache_busy_time_out_mills: int = setting(1000, _KEPT, least=1)
+    os_page_cache_busy_time_out_mills: int = setting(
+        1000, "sends that came while an append took longer are refused, ms", least=1, live=True
+    )
     message_delay_level: str = setting(DEFAULT_DELAY_LEVELS, "the delays of levels 1, 2, ... with units s, m, h or d")
     flush_delay_offset_interval: int = setting(10_000, "save the progress of delayed delivery so often, ms", least=100)
     enable_consume_queue_ext: bool = setting(

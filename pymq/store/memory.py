@@ -146,6 +146,7 @@ class MemoryMessageStore:
                 result.records.append(unit.record)
                 result.count += 1
                 result.size_bytes += len(unit.record)
+            result.behind_bytes = self._end - unit.log_offset
         return result
 
     def units(self, topic: str, queue_id: int, queue_offset: int, count_max: int) -> list[tuple[int, int, int]]:

@@ -123,13 +123,16 @@ class QueueReader:
         return result
 
     def _take_run(self, result: GetResult, units: memoryview, count_max: int) -> bool:
-        """Take messages up to the limits that hold for the first one. False when that is gone: it must be done the long way."""
+        """Take messages up to the limits for those in memory. False when the first one is not, or is gone: that is for the long
+        way, for the limits change on the way from the disk to memory.
+        """
         log_offset = _unpack_unit(units)[0]
         segment = self._log.segments.find(log_offset)
         if segment is None:
             return False
-        behind = self._log.end - log_offset
-        count_limit, bytes_max = self._disk_limits if behind > self._behind_bytes else self._memory_limits
+        if self._log.end - log_offset > self._behind_bytes:
+            return False
+        count_limit, bytes_max = self._memory_limits
         wanted = (count_max if count_max < count_limit else count_limit) if count_max > 1 else 1
         if wanted * QUEUE_UNIT_BYTES > len(units):
             wanted = len(units) // QUEUE_UNIT_BYTES
@@ -146,7 +149,8 @@ class QueueReader:
         result.status = GetStatus.FOUND
         result.count = count = len(result.records)
         result.next_offset += count
-        result.is_behind = self._log.end - log_offset > self._behind_bytes
+        result.behind_bytes = behind = self._log.end - log_offset
+        result.is_behind = behind > self._behind_bytes
         return True
 
     def _take_one_by_one(self, result: GetResult, units: memoryview, segment: Segment, bytes_max: int) -> int:
@@ -196,7 +200,8 @@ class QueueReader:
             scanned += 1
         result.next_offset += scanned
         result.count = len(result.records)
-        result.is_behind = log_end - log_offset > behind_bytes
+        result.behind_bytes = log_end - log_offset
+        result.is_behind = result.behind_bytes > behind_bytes
 
     def _is_full(self, result: GetResult, size: int, count_max: int, is_on_disk: bool) -> bool:
         """Whether an answer takes no further record; the first one is always taken."""

@@ -70,6 +70,8 @@ class MemoryBroker:
             "bindAddress": host,
             "namesrvAddr": NAMESRV_ADDR,
             "mappedFileSizeCommitLog": str(1 << 20),
+            # A test that lets a minute pass at once means no broker that stood still for a minute.
+            "brokerFastFailureEnable": "false",
             **settings,
         }
         self.controller: BrokerController | None = None

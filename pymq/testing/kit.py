@@ -56,6 +56,8 @@ DEFAULTS: dict[str, Setting] = {
     "listenPort": 0,
     "embeddedNamesrvListenPort": 0,
     "storeType": "memory",
+    # Time that is skipped means no broker that stood still.
+    "brokerFastFailureEnable": "false",
 }
 #: What the kit sees to by itself.
 _OWN = {

@@ -206,9 +206,11 @@ class FilteredGetTests(SynchronousTestCase):
         self.store = open_store(started_clock())
         self.store.put([draft("T", more={"a": str(number)}, tags="AB"[number % 2]) for number in range(100)])
 
-    def get(self, expression: str, offset: int = 0, count: int = 32, tags: frozenset[int] | None = None) -> GetResult:
+    def get(
+        self, expression: str, offset: int = 0, count: int = 32, tags: frozenset[int] | None = None, **limits: int
+    ) -> GetResult:
         """Read."""
-        return filtered_get(self.store, "T", 0, offset, count, tags, MessageFilter(compile_sql(expression)))
+        return filtered_get(self.store, "T", 0, offset, count, tags, MessageFilter(compile_sql(expression)), **limits)
 
     def numbers(self, result: GetResult) -> list[int]:
         """The property a of what was found, and the result's own figures fit it."""
@@ -234,9 +236,13 @@ class FilteredGetTests(SynchronousTestCase):
         self.patch(module, "SCAN_RECORDS_MIN", 40)
         result = self.get("z = 1", count=8)
         self.assertEqual((result.status, result.next_offset), (GetStatus.NO_MATCHED_MESSAGE, 40))
-        self.patch(module, "ANSWER_BYTES_MAX", 1)
-        result = self.get("a NOT IN ('0', '1')", count=8)
+        result = self.get("a NOT IN ('0', '1')", count=8, bytes_limit=1)
         self.assertEqual((self.numbers(result), result.next_offset), ([2, 3, 4, 5, 6, 7], 8))
+
+    def test_one_pull_gives_no_more_messages_than_any_other(self) -> None:
+        """However many were asked for."""
+        self.assertEqual(self.numbers(self.get("a >= 0", count=90)), list(range(32)))
+        self.assertEqual(self.numbers(self.get("a >= 10", count=90, count_limit=5)), [10, 11, 12, 13, 14])
 
     def test_both_filters(self) -> None:
         """Tags are looked at first."""

@@ -97,6 +97,20 @@ class StoreStatsTests(SynchronousTestCase):
         self.run_for(60)
         self.assertEqual(self.stats.runtime_table()["putLatency999"], "0.00")
 
+    def test_the_longest_put_of_the_last_ten_seconds(self) -> None:
+        """In place of the time that Java's appends hold their lock; and the last slow one with its end."""
+        self.stats.put_took(0.5)
+        self.assertEqual((self.stats.longest_put_ms, self.stats.slow_put), (0, (0.0, 0)))
+        self.stats.put_took(1500)
+        ended = self.clock.seconds()
+        self.run_for(4)
+        self.stats.put_took(5)
+        self.assertEqual((self.stats.longest_put_ms, self.stats.slow_put), (1500, (ended, 1500)))
+        self.run_for(6)
+        self.assertEqual(self.stats.longest_put_ms, 5)
+        self.run_for(10)
+        self.assertEqual(self.stats.longest_put_ms, 0)
+
     def test_longest_get_is_kept(self) -> None:
         """In whole milliseconds."""
         for elapsed_ms in (1.5, 7.9, 3):

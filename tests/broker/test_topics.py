@@ -146,6 +146,13 @@ class TopicConfigManagerTests(SynchronousTestCase):
             },
         )  # fmt: skip
 
+    def test_another_version_of_the_same_topics(self) -> None:
+        """Is to be saved as any other, and told to nobody: no topic changed."""
+        before, table = self.topics.data_version, dict(self.topics.table)
+        self.topics.renew_version()
+        self.assertEqual((self.topics.data_version.counter, self.topics.table), (before.counter + 1, table))
+        self.assertEqual((self.told, self.topics.has_changed), ([], True))
+
     def test_load_without_a_document_keeps_the_built_in_topics(self) -> None:
         """A fresh broker."""
         self.topics.load()

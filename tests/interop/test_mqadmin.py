@@ -110,10 +110,47 @@ def test_producer_connection(admin, pymq):
 
 def test_broker_status(admin, pymq):
     """brokerStatus shows the runtime table with the keys that people read."""
-    table = dict(re.findall(r"^(\w+) +: ?(.*)$", admin("brokerStatus", "-b", pymq.broker), re.MULTILINE))
+    table = dict(re.findall(r"^(\w+) *: ?(.*)$", admin("brokerStatus", "-b", pymq.broker), re.MULTILINE))
     for key in ("brokerVersionDesc", "bootTimestamp", "putTps", "getTotalTps", "msgPutTotalTodayNow", "commitLogMaxOffset"):
         assert table.get(key), f"{key} is missing in {sorted(table)}"
     assert int(table["msgPutTotalTodayNow"]) >= COUNT
+    for queue in ("send", "pull", "query"):
+        assert int(table[f"{queue}ThreadPoolQueueCapacity"]) > 0 and int(table[f"{queue}ThreadPoolQueueSize"]) >= 0, table
+        assert int(table[f"{queue}ThreadPoolQueueHeadWaitTimeMills"]) >= 0, table
+    assert table["dispatchBehindBytes"] == "0" and int(table["pageCacheLockTimeMills"]) >= 0, table
+
+
+def test_stats_all(admin, pymq):
+    """statsAll shows what goes into a topic and comes out of it to a group, by the counters of the last minute."""
+    topic, group = f"{TOPIC}-stats-{admin.version.replace('.', '_')}", "admin-stats"
+    pymq.create_topic(topic)
+    flags = {"namesrv": pymq.namesrv, "topic": topic}
+    with (
+        programs.Program("python", "send", group="admin-stats-producers", forever=True, interval_ms=20, **flags) as producer,
+        programs.Program("python", "receive", group=group, **flags) as consumer,
+    ):
+        consumer.wait_event("received", 100)
+        keys = {"TOPIC_PUT_NUMS": topic, "GROUP_GET_NUMS": f"{topic}@{group}"}
+
+        def is_sampled():
+            answers = [wire.ask(pymq.broker, 315, {"statsName": name, "statsKey": key}) for name, key in keys.items()]
+            return all(answer.code == wire.SUCCESS and answer.json()["statsMinute"]["sum"] > 50 for answer in answers)
+
+        wire.wait_until(is_sampled, 60, "the first samples")
+        (row,) = rows(admin("statsAll", "-t", topic), topic[:20])
+        producer.stop()
+        consumer.stop()
+    assert row[:2] == [topic, group], row
+    assert all(float(figure) > 0 for figure in row[3:7]), row
+
+
+def test_broker_consume_stats(admin, pymq):
+    """brokerConsumeStats shows every group's progress, and the sum of what is left."""
+    said = admin("brokerConsumeStats", "-b", pymq.broker)
+    found = [row for row in rows(said, TOPIC) if row[:2] == [TOPIC, GROUP]]
+    assert [row[3] for row in found] == ["0", "1", "2", "3"], said
+    assert sum(int(row[4]) for row in found) == COUNT and {row[6] for row in found} == {"0"}, said
+    assert re.search(r"^Diff Total: \d+$", said, re.MULTILINE), said
 
 
 def test_query_by_id(admin, pymq):

@@ -164,8 +164,28 @@ class DispatcherTests(SynchronousTestCase):
         for _ in range(2):
             self.processor.outcome = Deferred()
             self.dispatch(self.request)
-        self.assertEqual(self.dispatch(self.request), [(7, 2, OVERLOAD_REMARK)])
+        remark = f"{OVERLOAD_REMARK}, 2 requests of this connection wait for an answer"
+        self.assertEqual(self.dispatch(self.request), [(7, 2, remark)])
         self.assertEqual(len(self.processor.requests), 2)
+
+    def test_late_requests(self) -> None:
+        """Are refused before they are processed; a oneway one without a word."""
+        asked: list[tuple[int, float]] = []
+
+        def late(code: int, waited_s: float) -> RequestError | None:
+            asked.append((code, waited_s))
+            return RequestError(2, "too late") if waited_s > 1 else None
+
+        table = ProcessorTable()
+        table.register(self.processor)
+        dispatcher = Dispatcher(table, late=late)
+        self.processor.outcome = self.request.reply(0)
+        for request in (self.request, RemotingCommand(10, 8, 2)):
+            dispatcher.command_received(self.channel, request, 1.5)
+        self.assertEqual([(answer.opaque, answer.code, answer.remark) for answer in self.channel.sent], [(7, 2, "too late")])
+        self.assertEqual(self.processor.requests, [])
+        dispatcher.command_received(self.channel, self.request)
+        self.assertEqual((len(self.processor.requests), asked), (1, [(10, 1.5), (10, 1.5), (10, 0.0)]))
 
     def test_answer_that_is_too_large(self) -> None:
         """The client is told rather than left waiting."""

@@ -352,3 +352,34 @@ class SlowPeerTests(ProtocolTestCase):
         self.assertFalse(self.transport.disconnecting)
         self.transport.producer.resumeProducing()
         self.assertTrue(self.transport.disconnecting)
+
+    def test_how_long_they_waited_is_told(self) -> None:
+        """When their turn comes; and lanes, which do not ask for it, are passed over then."""
+        waits: list[float] = []
+        received = self.protocol._dispatcher.command_received
+
+        def receive(channel: Any, request: RemotingCommand, waited_s: float = 0.0) -> None:
+            waits.append(waited_s)
+            received(channel, request, waited_s)
+
+        self.patch(self.protocol._dispatcher, "command_received", receive)
+        requests = [encode_frame(RemotingCommand.request(10, opaque=number)) for number in range(3 * FRAMES_AT_ONCE_MAX)]
+        write = self.transport.write
+
+        def full_after_one_write(data: bytes) -> None:
+            write(data)
+            self.transport.producer.pauseProducing()
+
+        self.transport.write = full_after_one_write  # type: ignore[method-assign]
+        self.protocol.dataReceived(b"".join(requests))
+        self.clock.advance(0.01)
+        self.assertAlmostEqual(self.protocol.backlog.waited_s(self.clock.seconds()), 0.01, places=3)
+        self.transport.producer.resumeProducing()
+        self.assertEqual((set(waits), len(self.protocol.backlog.frames)), ({0.0}, FRAMES_AT_ONCE_MAX))
+        waits.clear()
+        self.clock.advance(3)
+        self.protocol._lanes = {b"": None}  # type: ignore[dict-item]
+        self.transport.write = write  # type: ignore[method-assign]
+        self.transport.producer.resumeProducing()
+        self.assertEqual([round(waited, 2) for waited in waits], [3.01] * FRAMES_AT_ONCE_MAX)
+        self.assertEqual(self.protocol.backlog.waited_s(self.clock.seconds()), 0.0)

@@ -6,17 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.broker.config import BrokerConfig
+from pymq.client import Message, SendStatus
+from pymq.errors import BrokerRefused
+from pymq.namesrv.config import NamesrvConfig
+from pymq.remoting.client import RemotingClient, connect_by
+from pymq.services import addressserver
 from pymq.services.broker import BrokerController
 from pymq.services.listening import CannotListen
+from pymq.services.namesrv import NamesrvController
 from pymq.store.config import MessageStoreConfig
 from pymq.store.files import DiskFiles
+from pymq.testing.cluster import NAMESRV_ADDR, MemoryCluster
+from pymq.testing.documents import MemoryDocuments
+from pymq.testing.memoryreactor import MemoryReactor
+from pymq.wire.bodies.routes import decode_route
+from pymq.wire.codes import RequestCode
+from pymq.wire.command import RemotingCommand
 
 START_S = 1_700_000_000
 
@@ -164,3 +176,137 @@ class BrokerControllerTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.successResultOf(controller.stopService())
+
+
+class FlowControlTests(SynchronousTestCase):
+    """A broker that comes late, in a cluster in memory."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(brokerFastFailureEnable="true")
+        self.cluster.start()
+        self.cluster.tick(0.05, 20)
+        self.addCleanup(self.cluster.stop)
+
+    def stall(self, seconds: float) -> None:
+        """The process stands still, and then finds what came meanwhile."""
+        self.cluster.reactor.rightNow += seconds
+        self.cluster.reactor.settle()
+
+    def test_what_came_while_the_broker_stood_still_is_refused(self) -> None:
+        """Nothing of it is stored, and the next send is."""
+        producer = self.cluster.producer(retry_times_when_send_failed=0)
+        topic = "orders"
+        self.cluster.result(producer.send(Message(topic, b"before")))
+        sending = ensureDeferred(producer.send(Message(topic, b"meanwhile")))
+        self.stall(0.5)
+        error = self.failureResultOf(sending, BrokerRefused).value
+        self.assertEqual(error.code, 2)
+        self.assertIn("[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while", str(error))
+        self.cluster.tick(0.05)
+        self.cluster.result(producer.send(Message(topic, b"after")))
+        received: list[bytes] = []
+        self.cluster.push_consumer(topic, lambda messages, context: received.extend(message.body for message in messages))
+        self.cluster.tick(0.05, 100)
+        self.assertEqual(sorted(received), [b"after", b"before"])
+
+    def test_what_came_during_a_long_call_is_refused(self) -> None:
+        """The reactor makes its calls, the tick among them, before it reads."""
+        producer = self.cluster.producer(retry_times_when_send_failed=0)
+        self.cluster.result(producer.send(Message("orders", b"before")))
+        self.cluster.reactor.rightNow += 0.5
+        sending = ensureDeferred(producer.send(Message("orders", b"meanwhile")))
+        self.cluster.reactor.advance(0)
+        self.cluster.reactor.settle()
+        self.failureResultOf(sending, BrokerRefused)
+
+    def test_a_short_stall_is_nobodys_business(self) -> None:
+        """Sends may wait for 200 ms."""
+        producer = self.cluster.producer(retry_times_when_send_failed=0)
+        self.cluster.result(producer.send(Message("orders", b"before")))
+        sending = ensureDeferred(producer.send(Message("orders", b"meanwhile")))
+        self.stall(0.2)
+        self.assertEqual(self.cluster.result(sending).status, SendStatus.SEND_OK)
+
+
+class NameServersOfABrokerTests(SynchronousTestCase):
+    """Which name servers a broker tells, and when."""
+
+    def test_a_changed_permission_is_told_at_once(self) -> None:
+        """UPDATE_BROKER_CONFIG (25): clients must stop to write, not in half a minute."""
+        cluster = MemoryCluster()
+        cluster.start()
+        self.addCleanup(cluster.stop)
+        client = RemotingClient(clock=cluster.reactor, connect=connect_by(cluster.reactor))
+        self.addCleanup(lambda: cluster.result(client.close()))
+
+        def ask(address: str, code: int, body: bytes = b"", **fields: str) -> RemotingCommand:
+            request = RemotingCommand(code, ext_fields=fields, body=body)
+            return cluster.result(client.request(address, request, 3))
+
+        def permission() -> int:
+            route = decode_route(ask(NAMESRV_ADDR, RequestCode.GET_ROUTEINFO_BY_TOPIC, topic="TBW102").body)
+            return route.queue_datas[0].perm
+
+        before = permission()
+        answer = ask("10.0.1.1:10911", RequestCode.UPDATE_BROKER_CONFIG, b"brokerPermission=4")
+        self.assertEqual((answer.code, before, permission()), (0, 7, 4))
+
+    def test_addresses_from_an_address_server(self) -> None:
+        """No name server is carried inside; the first fetch follows the start by ten seconds, the next every two minutes."""
+        asked: list[float] = []
+        reactor = MemoryReactor()
+        namesrv = NamesrvController(
+            NamesrvConfig(bind_address="10.0.0.1"), reactor=reactor, documents=MemoryDocuments(), say=lambda line: None
+        )
+        namesrv.startService()
+
+        class Agent:
+            """Answers at once."""
+
+            def request(self, method: bytes, uri: bytes) -> Any:
+                asked.append(reactor.seconds())
+                self.uri = uri
+                return succeed(self)
+
+            code = 200
+
+            def deliverBody(self, protocol: Any) -> None:
+                protocol.makeConnection(self)
+                protocol.dataReceived(b"10.0.0.1:9876\n" if len(asked) < 3 else b"10.0.0.2:9876\n")
+
+            def loseConnection(self) -> None:
+                """Nothing to lose."""
+
+        agent = Agent()
+        self.patch(addressserver, "agent_of", lambda reactor: agent)
+        controller = BrokerController(
+            BrokerConfig(
+                broker_name="broker-a",
+                broker_ip1="10.0.1.1",
+                bind_address="10.0.1.1",
+                fetch_namesrv_addr_by_address_server=True,
+                rmq_address_server_domain="addresses",
+            ),
+            MessageStoreConfig(store_type="memory"),
+            reactor=reactor,
+            flush_thread=NoThread(),  # type: ignore[arg-type]
+            document_thread=NoThread(),  # type: ignore[arg-type]
+            say=lambda line: None,
+        )
+        controller.startService()
+        started = reactor.seconds()
+        reactor.tick(0.1)
+        self.successResultOf(controller.when_ready)
+        self.assertEqual(controller.namesrv_port, 0)
+        reactor.tick(1, 9)
+        self.assertEqual((asked, namesrv.routes.broker_addresses("broker-a")), ([], {}))
+        reactor.tick(1, 5)
+        self.assertEqual(([round(time - started) for time in asked], agent.uri), ([10], b"http://addresses:8080/rocketmq/nsaddr"))
+        self.assertEqual(namesrv.routes.broker_addresses("broker-a"), {0: "10.0.1.1:10911"})
+        reactor.tick(1, 120)
+        self.assertEqual(round(asked[1] - asked[0]), 120)
+        for service in (controller, namesrv):
+            stopped = maybeDeferred(service.stopService)
+            reactor.tick(1, 7)
+            self.successResultOf(stopped)
+        self.assertEqual(reactor.getDelayedCalls(), [])

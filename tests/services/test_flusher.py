@@ -78,6 +78,18 @@ class FlusherTests(SynchronousTestCase):
         self.assertTrue(self.successResultOf(third))
         self.assertEqual((self.blocked, self.flusher.flush_count), ([], 2))
 
+    def test_how_long_the_first_has_waited(self) -> None:
+        """For those who watch."""
+        self.assertEqual(self.flusher.head_wait_s, 0.0)
+        self.flusher.when_durable(self.store.put())
+        self.clock.advance(0.5)
+        self.flusher.when_durable(self.store.put())
+        self.clock.advance(0.25)
+        self.assertEqual(self.flusher.head_wait_s, 0.75)
+        self.finish()
+        self.assertEqual(self.flusher.head_wait_s, 0.0)
+        self.clock.advance(10)
+
     def test_durable_already(self) -> None:
         """Needs no flush."""
         offset = self.store.put()

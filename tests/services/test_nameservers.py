@@ -105,3 +105,17 @@ class RemoteNameServersTests(SynchronousTestCase):
         registered = self.name_servers.register(HEADER, b"")
         self.clock.pump([1] * 7)
         self.assertEqual(self.successResultOf(registered), [])
+
+    def test_other_name_servers(self) -> None:
+        """Are told from now on; whether they are others is said."""
+        self.register()
+        self.assertFalse(self.name_servers.update(["10.0.1.1:9876", "10.0.1.2:9876", "10.0.1.3:9876"]))
+        self.assertTrue(self.name_servers.update(["10.0.1.2:9876"]))
+        self.assertEqual(self.name_servers.addresses, ("10.0.1.2:9876",))
+        self.refusing.code = 0
+        self.assertEqual([address for address, _ in self.register()], ["10.0.1.2:9876"])
+        self.assertEqual(len(self.taking.seen), 1)
+        # What the one that was left out forgets is no matter.
+        self.taking.channel.close()
+        self.network.flush()
+        self.assertEqual(self.forgotten, 0)

@@ -14,6 +14,8 @@ from pymq.store.store import FileMessageStore
 from pymq.testing.builders import draft
 from tests.store.stores import SMALL, START_MS, StoreCase, numbered
 
+#: No record that `fill` makes is longer.
+RECORD_BYTES = 110
 ALL = frozenset({java_hash("TagA"), java_hash("TagB"), 0})
 
 
@@ -47,6 +49,56 @@ class MatchTests(StoreCase):
         self.assertTrue(is_match(-7, frozenset({-7})))
 
 
+class BatchLimitTests(StoreCase):
+    """How much one pull gives, against Java's rule (DefaultMessageStore.isTheBatchFull) written down once more."""
+
+    LIMITS = {
+        "max_transfer_count_on_message_in_memory": 12,
+        "max_transfer_bytes_on_message_in_memory": 2000,
+        "max_transfer_count_on_message_in_disk": 5,
+        "max_transfer_bytes_on_message_in_disk": 700,
+    }
+    MEMORY_BYTES = 20_000
+
+    def setUp(self) -> None:
+        """Sixty messages of different sizes, the older ones "on disk"."""
+        super().setUp()
+        config = attrs.evolve(SMALL, mapped_file_size_consume_queue=20000, **self.LIMITS)
+        self.store = FileMessageStore(self.files, config, clock=self.clock, memory_bytes=self.MEMORY_BYTES)
+        self.store.load()
+        for number in range(60):
+            self.store.put([draft("T", bytes(number * 37 % 400))])
+        self.units = self.store.units("T", 0, 0, 60)
+        self.end = self.store.describe()["log_max_offset"]
+
+    def expected(self, offset: int, count_max: int) -> int:
+        """How many messages Java gives."""
+        limits, taken, size_bytes = self.LIMITS, 0, 0
+        for log_offset, size, _ in self.units[offset:]:
+            where = "disk" if self.end - log_offset > self.MEMORY_BYTES * 40 // 100 else "memory"
+            if taken and (
+                count_max <= taken
+                or size_bytes + size > limits[f"max_transfer_bytes_on_message_in_{where}"]
+                or taken > limits[f"max_transfer_count_on_message_in_{where}"] - 1
+            ):
+                break
+            taken += 1
+            size_bytes += size
+        return taken
+
+    def test_every_offset_and_count(self) -> None:
+        """With a filter and without."""
+        both = set()
+        for offset in range(60):
+            for count_max in (-1, 0, 1, 4, 5, 6, 12, 13, 32, 1000):
+                expected = self.expected(offset, count_max)
+                both.add(expected)
+                for tag_filter in (None, ALL):
+                    result = self.store.get("T", 0, offset, count_max, tag_filter)
+                    self.assertEqual((result.count, result.next_offset), (expected, offset + expected), (offset, count_max))
+        self.assertGreater(len(both), 6)
+
+
 class GetTests(StoreCase):
     """With and without a filter the same messages come."""
 
@@ -61,7 +113,10 @@ class GetTests(StoreCase):
         result = store.get("T", 0, offset, count_max, None)
         filtered = store.get("T", 0, offset, count_max, ALL)
         self.assertEqual([bytes(record) for record in result.records], [bytes(record) for record in filtered.records])
-        self.assertEqual(attrs.evolve(result, records=[]), attrs.evolve(filtered, records=[]))
+        # The one looks at the message behind those that it gives, as Java does, the other does not.
+        self.assertLessEqual(abs(result.behind_bytes - filtered.behind_bytes), 2 * RECORD_BYTES)
+        same = {"records": [], "behind_bytes": 0}
+        self.assertEqual(attrs.evolve(result, **same), attrs.evolve(filtered, **same))
         return result
 
     def test_counts(self) -> None:
@@ -96,6 +151,28 @@ class GetTests(StoreCase):
         self.fill(store, 100)
         self.assertEqual((self.both(store, 0, 32).count, self.both(store, 0, 32).is_behind), (8, True))
         self.assertEqual((self.both(store, 80, 32).count, self.both(store, 80, 32).is_behind), (20, False))
+
+    def test_where_disk_ends_and_memory_begins(self) -> None:
+        """Each message is judged by where it lies itself: the way from the disk to memory is no pull of its own kind."""
+        store = FileMessageStore(
+            self.files, attrs.evolve(SMALL, mapped_file_size_consume_queue=20000), clock=self.clock, memory_bytes=10000
+        )
+        store.load()
+        self.fill(store, 100)
+        counts = [self.both(store, offset, 32).count for offset in range(100)]
+        first_in_memory = next(offset for offset in range(100) if counts[offset] > 8)
+        self.assertEqual(set(counts[:first_in_memory]), {8})
+        # A pull that begins less than eight messages before the border goes on under the limits of memory.
+        self.assertTrue(self.both(store, first_in_memory, 1).is_behind)
+        self.assertEqual(max(counts), 32)
+
+    def test_behind_bytes(self) -> None:
+        """From the last message looked at to the log's end."""
+        store = self.store(10)
+        last, both = store.get("T", 0, 9, 1, None), store.get("T", 0, 8, 2, None)
+        self.assertEqual((last.behind_bytes, both.behind_bytes), (last.size_bytes, last.size_bytes))
+        self.assertEqual(store.get("T", 0, 8, 1, None).behind_bytes, both.size_bytes)
+        self.assertEqual(store.get("T", 0, 9, 1, frozenset({1})).behind_bytes, last.size_bytes)
 
     def test_within_one_queue_file(self) -> None:
         """A get does not go on in the next queue file."""

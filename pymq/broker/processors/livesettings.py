@@ -7,7 +7,7 @@ fields that are declared `live`, only when the whole new configuration was check
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -19,17 +19,22 @@ from pymq.wire.bodies.topics import DataVersion
 
 
 class LiveSettings:
-    """The settings objects `configs` of a broker. `black_list` are keys that tools may not touch at all."""
+    """The settings objects `configs` of a broker. `on_change(keys)` is told which keys a change named.
+
+    `black_list` are keys that tools may not touch at all.
+    """
 
     def __init__(
         self,
         *configs: Any,
         clock: IClock,
         black_list: Sequence[str] = (),
+        on_change: Callable[[frozenset[str]], None] | None = None,
     ) -> None:
         self._configs = configs
         self._clock = clock
         self.black_list = frozenset(black_list)
+        self._on_change = on_change
         self._version = DataVersion(timestamp=int(clock.seconds() * 1000), counter=0)
 
     @property
@@ -63,3 +68,5 @@ class LiveSettings:
             object.__setattr__(config, field.name, value)
         if names:
             self._version = DataVersion(timestamp=int(self._clock.seconds() * 1000), counter=self._version.counter + 1)
+            if self._on_change is not None:
+                self._on_change(frozenset(key_of(field) for _, field, _ in names))

@@ -24,6 +24,7 @@ from pymq.broker.topics import TopicConfigManager
 from pymq.errors import RequestError
 from pymq.interfaces import IChannel, IClock, IMessageStore, IRequestProcessor
 from pymq.message.flags import PULL_COMMIT_OFFSET, PULL_SUBSCRIPTION, PULL_SUSPEND
+from pymq.message.record import store_time_at
 from pymq.message.results import GetResult, GetStatus
 from pymq.wire.bodies.heartbeat import SubscriptionData, build_subscription
 from pymq.wire.bodies.topics import PERM_READ, SubscriptionGroupConfig, TopicConfig
@@ -71,9 +72,21 @@ def tag_filter_of(subscription: SubscriptionData) -> frozenset[int] | None:
     return frozenset(subscription.code_set) or None
 
 
-def count_found(stats: BrokerStatsManager, header: PullMessageRequestHeader, result: GetResult, elapsed_ms: int) -> None:
-    """Count a pull that found messages."""
-    stats.found(header.consumer_group, header.topic, header.queue_id, len(result.records), result.size_bytes, elapsed_ms)
+def count_found(
+    stats: BrokerStatsManager, header: PullMessageRequestHeader, result: GetResult, started: float, ended: float
+) -> None:
+    """Count a pull that found messages, between two times in seconds since the epoch."""
+    elapsed_ms = int((ended - started) * 1000)
+    stats.found(
+        header.consumer_group,
+        header.topic,
+        header.queue_id,
+        len(result.records),
+        result.size_bytes,
+        elapsed_ms,
+        result.behind_bytes,
+        int(ended * 1000) - store_time_at(result.records[-1], 0),
+    )
     if elapsed_ms:
         stats.store.get_took(elapsed_ms)
 
@@ -197,14 +210,29 @@ class PullMessageProcessor:
         if pull.message_filter is None:
             result = self._store.get(*where)
         else:
-            result = filtered_get(self._store, *where, pull.message_filter)
-        elapsed_ms = int((self._clock.seconds() - started) * 1000)
+            settings = self._store_config
+            result = filtered_get(
+                self._store,
+                *where,
+                pull.message_filter,
+                count_limit=settings.max_transfer_count_on_message_in_memory,
+                bytes_limit=settings.max_transfer_bytes_on_message_in_memory,
+            )
         code = answer_code(result.status, queue_offset)
         if code == ResponseCode.SUCCESS:
-            count_found(self._stats, header, result, elapsed_ms)
+            count_found(self._stats, header, result, started, self._clock.seconds())
         else:
-            self._stats.get(header.consumer_group, header.topic, 0, 0)
+            self._count_missed(header, result)
         return result, code
+
+    def _count_missed(self, header: PullMessageRequestHeader, result: GetResult) -> None:
+        """Count a pull that found nothing, and note whether its group is at the queue's end or only saw what it does not want."""
+        stats, where = self._stats, (header.consumer_group, header.topic, header.queue_id)
+        stats.get(header.consumer_group, header.topic, 0, 0)
+        if result.status is GetStatus.OFFSET_OVERFLOW_ONE:
+            stats.caught_up(*where)
+        elif result.behind_bytes:
+            stats.fall_behind(*where, result.behind_bytes)
 
     def _answer(self, request: RemotingCommand, pull: AdmittedPull, result: GetResult, code: ResponseCode) -> RemotingCommand:
         body = b"".join(result.records) if code == ResponseCode.SUCCESS else b""

@@ -12,6 +12,7 @@ import msgspec
 
 from pymq.broker.config import BrokerConfig
 from pymq.broker.consumers import ConsumerManager
+from pymq.broker.fastfailure import BrokerFastFailure
 from pymq.broker.filters import is_tag_type
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.offsets import ConsumerOffsetManager
@@ -59,6 +60,7 @@ class PullLane:
         consumers: ConsumerManager,
         offsets: ConsumerOffsetManager,
         stats: BrokerStatsManager,
+        fast_failure: BrokerFastFailure,
         clock: IClock,
     ) -> None:
         self._config = config
@@ -69,6 +71,7 @@ class PullLane:
         self._consumers = consumers
         self._offsets = offsets
         self._stats = stats
+        self._fast_failure = fast_failure
         self._clock = clock
         self._compact = CompactFields(PullMessageRequestHeader)
         holes = {"nextBeginOffset": b"%d", "minOffset": b"%d", "maxOffset": b"%d"}
@@ -106,10 +109,12 @@ class PullLane:
             return False
         now, count_max = self._clock.seconds, pull.max_msg_nums
         started = now()
+        if started >= self._fast_failure.pulls_late_from:
+            return False
         result = self._store.get(pull.topic, pull.queue_id, pull.queue_offset, count_max if count_max > 1 else 1, tag_filter)
         if result.status is not GetStatus.FOUND:
             return False
-        count_found(self._stats, pull, result, int((now() - started) * 1000))
+        count_found(self._stats, pull, result, started, now())
         if pull.sys_flag & PULL_COMMIT_OFFSET and self._store_config.broker_role != ROLE_SLAVE:
             self._offsets.commit(pull.consumer_group, pull.topic, pull.queue_id, pull.commit_offset)
         values = (result.next_offset, result.min_offset, result.max_offset)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -17,6 +17,7 @@ from zope.interface import implementer
 from pymq.broker.config import BrokerConfig
 from pymq.broker.configmanager import WhenSaved, save_at_once
 from pymq.broker.delays import redirected
+from pymq.broker.fastfailure import BrokerFastFailure
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.halfqueue import prepare
 from pymq.broker.processors.admission import Admission, SendHeader
@@ -70,6 +71,10 @@ class IFlusher(Protocol):
     @property
     def sync(self) -> bool:
         """Whether a send is answered only when it is durable (SYNC_FLUSH)."""
+
+    @property
+    def head_wait_s(self) -> float:
+        """How long the first of those who wait has waited, in seconds; 0 when nobody waits."""
 
     def when_durable(self, log_offset: int) -> Deferred[bool]:
         """True once everything below `log_offset` is on the disk, False after syncFlushTimeout. Fails with a StoreError."""
@@ -147,6 +152,7 @@ class SendMessageProcessor:
         groups: SubscriptionGroupManager,
         stats: BrokerStatsManager,
         flusher: IFlusher,
+        fast_failure: BrokerFastFailure,
         clock: IClock,
         store_host: bytes,
         when_saved: WhenSaved = save_at_once,
@@ -160,6 +166,7 @@ class SendMessageProcessor:
         self._groups = groups
         self._stats = stats
         self._flusher = flusher
+        self._fast_failure = fast_failure
         self._clock = clock
         self._store_host = store_host
         self._choose_queue = choose_queue
@@ -188,11 +195,16 @@ class SendMessageProcessor:
             drafts, waits = self._batch(channel, request, header, queue_id)
         else:
             drafts, waits = self._single(channel, request, header, *place)
+        must_wait = waits and self._flusher.sync
+        if must_wait:
+            self._fast_failure.check_capacity()
         results = self._put(drafts)
         code = check_stored(results)
-        self._stats.put(drafts[0].topic, len(results), sum([result.size for result in results]), 1)
+        size_bytes = sum([result.size for result in results])
+        self._stats.put(drafts[0].topic, len(results), size_bytes, 1)
+        self._stats.queue_put(drafts[0].topic, drafts[0].queue_id, len(results), size_bytes)
         answer: RemotingCommand | Deferred[RemotingCommand]
-        if waits and self._flusher.sync:
+        if must_wait:
             answer = self._when_durable(request, queue_id, results)
         else:
             answer = self._answers.stored(request, code, queue_id, results)
@@ -214,6 +226,11 @@ class SendMessageProcessor:
     def _when_durable(self, request: RemotingCommand, queue_id: int, results: Sequence[PutResult]) -> Deferred[RemotingCommand]:
         """The answer, once the last record of the send is on the disk."""
         last = results[-1]
+        self._fast_failure.sends_waiting += 1
+
+        def waited(result: Any) -> Any:
+            self._fast_failure.sends_waiting -= 1
+            return result
 
         def flushed(durable: bool) -> RemotingCommand:
             return self._answers.stored(request, after_flush(durable), queue_id, results)
@@ -222,7 +239,7 @@ class SendMessageProcessor:
             return self._answers.refused(request, flush_error(failure))
 
         waiting = self._flusher.when_durable(last.log_offset + last.size)
-        return waiting.addCallbacks(flushed, failed)
+        return waiting.addBoth(waited).addCallbacks(flushed, failed)
 
     def _put(self, drafts: list[RecordDraft]) -> list[PutResult]:
         started = self._clock.seconds()

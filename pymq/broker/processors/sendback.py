@@ -121,6 +121,7 @@ class SendBackProcessor:
         if not result.status.is_stored:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"{result.status.name} {result.reason}".rstrip())
         self._stats.put(draft.topic, 1, result.size)
+        self._stats.queue_put(draft.topic, draft.queue_id, 1, result.size)
 
 
 def _copy(message: StoredMessage, topic: str, queue_id: int) -> RecordDraft:

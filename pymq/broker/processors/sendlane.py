@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.broker.config import BrokerConfig
+from pymq.broker.fastfailure import BrokerFastFailure
 from pymq.broker.processors.compactfields import CompactFields
 from pymq.broker.processors.jsonfields import json_decoder
 from pymq.broker.processors.linger import Linger
@@ -69,6 +70,7 @@ class SendLane:
         topics: TopicConfigManager,
         stats: BrokerStatsManager,
         flusher: IFlusher,
+        fast_failure: BrokerFastFailure,
         clock: IClock,
         store_host: bytes,
     ) -> None:
@@ -77,6 +79,7 @@ class SendLane:
         self._topics = topics
         self._stats = stats
         self._flusher = flusher
+        self._fast_failure = fast_failure
         self._clock = clock
         self._store_host = store_host
         self._answers = SendAnswers(config, store_host)
@@ -90,6 +93,8 @@ class SendLane:
         self._callers: list[_Caller] = []
         self._bytes = 0
         self._is_scheduled = False
+        #: Since when the turn's first message has waited, seconds since the epoch.
+        self._since = 0.0
         #: When the last turn ended, seconds since the epoch.
         self._ended_at = clock.seconds()
         #: Whether it was of one message.
@@ -154,7 +159,10 @@ class SendLane:
 
     def _begin_turn(self) -> None:
         """The first message of a turn: let the turn end with the reactor's, or at once when nobody else is sending."""
-        if self._was_lone and self._clock.seconds() - self._ended_at > LONE_S:
+        now = self._clock.seconds()
+        due = self._fast_failure.due
+        self._since = now if now < due else due
+        if self._was_lone and now - self._ended_at > LONE_S:
             self.finish_turn()
             self._linger.keep_awake()
         else:
@@ -195,6 +203,12 @@ class SendLane:
             return
         self._drafts, self._callers, self._bytes = [], [], 0
         started = self._clock.seconds()
+        if started - self._since >= self._fast_failure.send_limit_s or self._fast_failure.sends_waiting:
+            try:
+                self._check_busy(started - self._since, len(drafts))
+            except RequestError as error:
+                self._refuse_busy(callers, error)
+                return
         try:
             results = self._store.put(drafts)
         except StoreClosed as error:
@@ -211,6 +225,21 @@ class SendLane:
         self._answer(drafts, callers, results)
         self._was_lone = len(drafts) == 1
         self._ended_at = self._clock.seconds()
+
+    def _check_busy(self, waited_s: float, count: int) -> None:
+        """Raise RequestError (SYSTEM_BUSY) when the turn waited for too long, or too many sends wait for the disk."""
+        late = self._fast_failure.late(_CODE, waited_s, count)
+        if late is not None:
+            raise late
+        if self._flusher.sync:
+            self._fast_failure.check_capacity()
+
+    def _refuse_busy(self, callers: list[_Caller], error: RequestError) -> None:
+        """Answer a turn of which nothing was stored, as the dispatcher answers for the general path."""
+        for caller in callers:
+            if caller is not None:
+                channel, header_type, opaque = caller
+                channel.send(_request(header_type, opaque).reply(error.code, error.remark))
 
     def _answer(self, drafts: list[RecordDraft], callers: list[_Caller], results: list[PutResult]) -> None:
         """Count, and write the answers, one write for each channel; who waits for the disk is answered when it has everything."""
@@ -253,12 +282,14 @@ class SendLane:
     def _wait_for_disk(self, waiting: list[tuple[IBufferedChannel, int, int, int, PutResult]]) -> None:
         """One wait for the end of the turn's last record."""
         last = waiting[-1][-1]
+        self._fast_failure.sends_waiting += len(waiting)
         durable: Deferred[bool] = self._flusher.when_durable(last.log_offset + last.size)
         durable.addCallbacks(self._flushed, self._flush_failed, callbackArgs=(waiting,), errbackArgs=(waiting,))
         durable.addErrback(lambda failure: self._log.failure("answers after a flush failed", failure))
 
     def _flushed(self, durable: bool, waiting: list[tuple[IBufferedChannel, int, int, int, PutResult]]) -> None:
         """Answer those who waited for the disk."""
+        self._fast_failure.sends_waiting -= len(waiting)
         code = after_flush(durable)
         answers: dict[IBufferedChannel, list[bytes]] = {}
         for channel, header_type, opaque, queue_id, result in waiting:
@@ -270,6 +301,7 @@ class SendLane:
         _write(answers)
 
     def _flush_failed(self, failure: Failure, waiting: list[tuple[IBufferedChannel, int, int, int, PutResult]]) -> None:
+        self._fast_failure.sends_waiting -= len(waiting)
         error = flush_error(failure)
         self._refuse_all([(channel, header_type, opaque) for channel, header_type, opaque, _, _ in waiting], error)
 

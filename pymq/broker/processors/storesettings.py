@@ -34,6 +34,14 @@ class StoreSettings(Protocol):
     def delay_levels_ms(self) -> tuple[int, ...]:
         """The delays of levels 1, 2, ... in milliseconds."""
 
+    @property
+    def max_transfer_count_on_message_in_memory(self) -> int:
+        """Messages that one pull gives from memory."""
+
+    @property
+    def max_transfer_bytes_on_message_in_memory(self) -> int:
+        """Bytes that one pull gives from memory."""
+
 
 def check_master(settings: StoreSettings) -> None:
     """Raise RequestError (SYSTEM_ERROR) at a slave, whose topics and groups are its master's."""

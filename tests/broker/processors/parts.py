@@ -11,6 +11,7 @@ from pymq.broker.clients import ProducerManager
 from pymq.broker.configmanager import ConfigManager, save_at_once
 from pymq.broker.consumers import ConsumerManager
 from pymq.broker.delayoffsets import DelayOffsetManager
+from pymq.broker.fastfailure import BrokerFastFailure
 from pymq.broker.filters import ConsumerFilterManager
 from pymq.broker.groups import SubscriptionGroupManager
 from pymq.broker.holds import PullRequestHoldService
@@ -43,6 +44,7 @@ class FakeFlusher:
 
     def __init__(self) -> None:
         self.sync = False
+        self.head_wait_s = 0.0
         self.waiting: list[tuple[int, Deferred[bool]]] = []
 
     def when_durable(self, log_offset: int) -> Deferred[bool]:
@@ -104,6 +106,9 @@ class Parts:
         self.filters = ConsumerFilterManager(self.config, self.documents, clock=self.clock)
         self.consumers = ConsumerManager(clock=self.clock, on_members_changed=lambda group, channels: None, filters=self.filters)
         self.stats = BrokerStatsManager(clock=self.clock, cluster_name=self.config.broker_cluster_name)
+        self.fast_failure = BrokerFastFailure(
+            config=self.config, store_config=self.store_config, store_stats=self.stats.store, clock=self.clock
+        )
         self.holds = PullRequestHoldService(clock=self.clock, store=self.store)
         self.store.watch(self.holds)
         self.flusher = FakeFlusher()
@@ -122,15 +127,15 @@ class Parts:
         """The general path of sends; it chooses queue 1 when it must choose."""
         return SendMessageProcessor(
             config=self.config, store_config=self.store_config, store=self.store, topics=self.topics, groups=self.groups,
-            stats=self.stats, flusher=self.flusher, clock=self.clock, store_host=STORE_HOST, choose_queue=lambda count: 1,
-            when_saved=self.saver.when_saved,
+            stats=self.stats, flusher=self.flusher, fast_failure=self.fast_failure, clock=self.clock, store_host=STORE_HOST,
+            choose_queue=lambda count: 1, when_saved=self.saver.when_saved,
         )  # fmt: skip
 
     def send_lane(self) -> SendLane:
         """The hot lane of sends."""
         return SendLane(
-            config=self.config, store=self.store, topics=self.topics, stats=self.stats, flusher=self.flusher, clock=self.clock,
-            store_host=STORE_HOST,
+            config=self.config, store=self.store, topics=self.topics, stats=self.stats, flusher=self.flusher,
+            fast_failure=self.fast_failure, clock=self.clock, store_host=STORE_HOST,
         )  # fmt: skip
 
     def pull_processor(self) -> PullMessageProcessor:
@@ -145,7 +150,7 @@ class Parts:
         """The hot lane of pulls."""
         return PullLane(
             config=self.config, store_config=self.store_config, store=self.store, topics=self.topics, groups=self.groups,
-            consumers=self.consumers, offsets=self.offsets, stats=self.stats, clock=self.clock,
+            consumers=self.consumers, offsets=self.offsets, stats=self.stats, fast_failure=self.fast_failure, clock=self.clock,
         )  # fmt: skip
 
     def stored(self, topic: str = "T", queue_id: int = 0, offset: int = 0) -> list[StoredMessage]:

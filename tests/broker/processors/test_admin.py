@@ -39,6 +39,8 @@ class AdminProcessorTests(SynchronousTestCase):
                 stats=parts.stats,
                 delay_offsets=parts.delay_offsets,
                 commit_log_path="/data/log",
+                fast_failure=parts.fast_failure,
+                flusher=parts.flusher,
             ),
             clock=parts.clock,
         )

@@ -70,6 +70,23 @@ class FoundTests(PullCase):
         expected = {"suggestWhichBrokerId": "0", "nextBeginOffset": "3", "minOffset": "0", "maxOffset": "3"}
         self.assertEqual(answer.ext_fields, expected)
 
+    def behind(self) -> tuple[int, int]:
+        """How far the group was behind at its last pull of the queue: bytes, and milliseconds."""
+        key = "0@T@G"
+        return self.parts.stats.fall_size.item(key).value, self.parts.stats.fall_time.item(key).value
+
+    def test_how_far_behind_the_group_is(self) -> None:
+        """Is noted at each pull that looked at messages, whether it gave them or not; at a queue's end it is not behind."""
+        size_bytes = self.parts.store.describe()["log_max_offset"] // 3
+        self.parts.clock.advance(2)
+        self.pull(361, max_msg_nums=1)
+        self.assertEqual(self.behind(), (3 * size_bytes, 2000))
+        self.pull(361, queue_offset=1, subscription="Z")
+        self.assertEqual(self.behind(), (size_bytes, 2000))
+        self.parts.store.put([draft("Other", body=b"x")])
+        self.pull(361, queue_offset=3)
+        self.assertEqual(self.behind(), (0, 0))
+
     def test_filter_by_tag(self) -> None:
         """Of the pull's own subscription; several tags, spaces around them."""
         answer = self.pull(subscription="B || C ")

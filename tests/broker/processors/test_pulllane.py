@@ -57,3 +57,23 @@ class PullLaneTests(SynchronousTestCase):
         self.assertEqual((self.channel.parts, dict(self.parts.offsets.table), self.parts.holds.count), ([], {}, 0))
         self.assertEqual((self.parts.stats.store.found_times, self.parts.stats.store.miss_times), (0, 0))
         self.assertIsNone(self.parts.groups.get("NEW"))
+
+    def test_a_pull_that_came_late_is_for_the_general_path(self) -> None:
+        """Which refuses it."""
+        self.parts.fast_failure.tick()
+        self.parts.clock.advance(5)
+        self.assertTrue(self.pull())
+        self.parts.clock.advance(0.1)
+        self.assertFalse(self.pull())
+        self.parts.fast_failure.tick()
+        self.parts.clock.advance(0)
+        self.assertTrue(self.pull())
+
+    def test_how_far_behind_a_group_is(self) -> None:
+        """Is noted for each queue: bytes to the log's end, and the age of the last message given."""
+        self.parts.clock.advance(3)
+        self.assertTrue(self.pull(max_msg_nums=1))
+        stats, size_bytes = self.parts.stats, self.parts.store.describe()["log_max_offset"]
+        self.assertEqual((stats.fall_size.item("0@T@G").value, stats.fall_time.item("0@T@G").value), (size_bytes, 3000))
+        self.assertTrue(self.pull(queue_offset=1))
+        self.assertEqual(stats.fall_size.item("0@T@G").value, size_bytes // 2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.broker.processors.runtimeinfo import RuntimeInfo, byte_count_text, store_table
+from pymq.broker.processors.runtimeinfo import RuntimeInfo, Waiting, byte_count_text, store_table
 from tests.broker.fixtures import NOW_MS, draft
 from tests.broker.processors.parts import Parts
 
@@ -38,7 +40,7 @@ class RuntimeInfoTests(SynchronousTestCase):
         self.parts.store.put([draft()])
         self.parts.stats.put("T", 1, 100)
 
-    def table(self) -> dict[str, str]:
+    def table(self, **arguments: Any) -> dict[str, str]:
         """The table."""
         parts = self.parts
         return RuntimeInfo(
@@ -47,6 +49,9 @@ class RuntimeInfoTests(SynchronousTestCase):
             stats=parts.stats,
             delay_offsets=parts.delay_offsets,
             commit_log_path="/data/log",
+            fast_failure=parts.fast_failure,
+            flusher=parts.flusher,
+            **arguments,
         ).table()
 
     def test_every_key_is_there_as_text(self) -> None:
@@ -68,6 +73,26 @@ class RuntimeInfoTests(SynchronousTestCase):
         self.assertEqual((table["msgPutTotalTodayNow"], table["earliestMessageTimeStamp"]), ("1", str(NOW_MS)))
         self.assertEqual(len(table["getTotalTps"].split(" ")), 3)
         self.assertEqual(int(table["commitLogMaxOffset"]), self.parts.store.describe()["log_max_offset"])
+
+    def test_what_waits(self) -> None:
+        """Sends that wait for the disk stand for the send queue, what waits for its peer for the pull queue."""
+        self.parts.fast_failure.sends_waiting = 3
+        self.parts.flusher.head_wait_s = 0.25
+        table = self.table(backlog=lambda: Waiting(5, 1.5))
+        self.assertEqual((table["sendThreadPoolQueueSize"], table["sendThreadPoolQueueHeadWaitTimeMills"]), ("3", "250"))
+        self.assertEqual((table["pullThreadPoolQueueSize"], table["pullThreadPoolQueueHeadWaitTimeMills"]), ("5", "1500"))
+
+    def test_capacities_are_the_settings(self) -> None:
+        """Tools divide by them."""
+        self.parts = Parts(send_thread_pool_queue_capacity=7, end_transaction_pool_queue_capacity=8)
+        table = self.table()
+        self.assertEqual(table["sendThreadPoolQueueCapacity"], "7")
+        self.assertEqual(table["EndTransactionThreadPoolQueueCapacity"], "8")
+
+    def test_longest_put(self) -> None:
+        """Of the last seconds, in place of the time that an append holds Java's lock."""
+        self.parts.stats.store.put_took(1234.5)
+        self.assertEqual(self.table()["pageCacheLockTimeMills"], "1234")
 
     def test_path_of_the_log(self) -> None:
         """Names one more key."""

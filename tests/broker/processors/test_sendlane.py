@@ -176,3 +176,71 @@ class SendLaneTests(SynchronousTestCase):
         self.send(channel)
         self.end_turn()
         self.assertEqual([answer.ext_fields["TRACE_ON"] for answer in channel.written_commands()], ["true", "false"])
+
+    def test_a_turn_that_waited_too_long_is_refused(self) -> None:
+        """Nothing of it is stored; who wants no answer gets none. The next turn is served."""
+        channel = FakeChannel()
+        self.parts.fast_failure.tick()
+        self.send(channel, 5)
+        self.send(channel, 6)
+        self.lane.take(channel, 0, header_json.encode(RemotingCommand(310, 7, 2, ext_fields=send_header().to_fields())), b"x")
+        self.parts.clock.advance(0.25)
+        self.assertEqual((self.store.puts, [(answer.code, answer.opaque) for answer in channel.sent]), ([], [(2, 5), (2, 6)]))
+        self.assertIn("[TIMEOUT_CLEAN_QUEUE]", channel.sent[0].remark)
+        self.assertIn("period in queue: 250ms, size of queue: 3, waitTimeMillsInSendQueue: 200ms", channel.sent[0].remark)
+        self.parts.fast_failure.tick()
+        self.end_turn()
+        self.send(channel)
+        self.end_turn()
+        self.assertEqual(self.store.puts, [1])
+
+    def test_a_turn_that_was_read_late_is_refused(self) -> None:
+        """Although it is handled at once, and the reactor has come round by then; a lone message too."""
+        channel = FakeChannel()
+        self.send(channel, 1)
+        self.end_turn()
+        self.parts.fast_failure.tick()
+        for lone in (True, False):
+            self.parts.clock.advance(0.5)
+            self.send(channel, 2)
+            self.parts.fast_failure.tick()
+            self.end_turn()
+            self.assertEqual(self.store.puts, [1], lone)
+            self.lane._was_lone = False
+        self.assertEqual([answer.code for answer in channel.sent], [2, 2])
+
+    def test_a_slow_append_refuses_what_came_meanwhile(self) -> None:
+        """And answers its own messages, which are stored."""
+        channel, put = FakeChannel(), self.store.put
+
+        def slow_put(drafts: list[Any]) -> Any:
+            self.parts.clock.rightNow += 1.5
+            return put(drafts)
+
+        self.store.put = slow_put  # type: ignore[method-assign]
+        self.parts.fast_failure.tick()
+        self.send(channel, 1)
+        self.end_turn()
+        self.send(channel, 2)
+        self.end_turn()
+        self.assertEqual(([answer.code for answer in channel.written_commands()], self.store.puts), ([0], [1]))
+        self.assertEqual(channel.sent[0].code, 2)
+        self.assertIn("[PCBUSY_CLEAN_QUEUE]", channel.sent[0].remark)
+
+    def test_so_many_may_wait_for_the_disk(self) -> None:
+        """SYNC_FLUSH: a turn beyond them is refused, and the next is taken when they are answered, however that ends."""
+        object.__setattr__(self.parts.config, "send_thread_pool_queue_capacity", 2)
+        self.parts.flusher.sync = True
+        for outcome in (True, False, StoreReadOnly("input/output error")):
+            channel = FakeChannel()
+            self.send(channel, 1)
+            self.send(channel, 2)
+            self.end_turn()
+            self.send(channel, 3)
+            self.end_turn()
+            self.assertEqual([(answer.code, answer.opaque) for answer in channel.sent], [(2, 3)])
+            self.assertIn("[OVERLOAD]system busy", channel.sent[0].remark)
+            self.assertEqual(self.parts.fast_failure.sends_waiting, 2)
+            self.parts.flusher.finish(outcome)
+            self.assertEqual(self.parts.fast_failure.sends_waiting, 0)
+        self.assertEqual(self.store.puts, [2, 2, 2])
