@@ -21,7 +21,7 @@ PROTECTED_S = 240
 @pytest.fixture
 def pymq():
     """A PyMQ whose sends may wait as long as Apache's."""
-    with PyMQServer() as server:
+    with PyMQServer(waitTimeMillsInSendQueue=200) as server:
         yield server
 
 
