@@ -1,5 +1,9 @@
-"""kill -9, fifty times, while a Java client sends under SYNC_FLUSH and another consumes: what was acknowledged is there."""
+"""kill -9, again and again, while a Java client sends under SYNC_FLUSH and another consumes: what was acknowledged is there.
 
+`PYMQ_KILL_ROUNDS` says how often, 50 times if nothing does; `pytest -s` shows the figures at the end.
+"""
+
+import os
 import random
 import time
 from functools import partial
@@ -8,7 +12,7 @@ from . import wire, witness
 from .programs import Program
 from .pymq_server import PyMQServer
 
-ROUNDS = 50
+ROUNDS = int(os.environ.get("PYMQ_KILL_ROUNDS", "50"))
 SEED = 20_261_122
 QUEUES = 4
 #: In each round, before the kill.
