@@ -158,7 +158,7 @@ def recover(
         report.walk_begin = _begin_after_crash(log, queues, checkpoint, config)
         if queues.are_extended:
             # Of the extension nobody can tell what is torn. What the checkpoint does not vouch for is made anew.
-            queues.truncate(report.walk_begin)
+            _make_anew(log, queues, report.walk_begin)
         _drop_torn_units(log, queues, report.walk_begin)
         receive = _counting(dispatcher, report)
         _give_lost_units_back(log, queues, receive, report)
@@ -190,14 +190,41 @@ def recover(
 
 
 def _drop_torn_units(log: CommitLog, queues: QueueTable, begin: int) -> None:
-    """Drop each queue's last unit, if its record is to be walked, which brings it back: its write may have been torn."""
+    """Drop each queue's last unit, if its record is to be walked, which brings it back: its write may have been torn.
+
+    Records before a sound one have no unit any more, if they have none: those of a deleted topic of that name, whose queue began
+    anew, must not come back below it.
+    """
     for queue in queues:
         unit = _last_unit(queue)
         if unit is not None and unit[0] >= begin and log.segments.find(unit[0]) is not None:
+            end = queue.end_offset - 1
+            is_sound = _is_record_of(log, queue, end)
             queue.drop_last()
             # One before it that points beyond all files would make the records that follow look as if they had units.
             queue.truncate(log.segments.segments[-1].end)
+            if is_sound and queue.end_offset == end:
+                queue.max_log_offset = unit[0]
             queue.release()
+
+
+def _make_anew(log: CommitLog, queues: QueueTable, begin: int) -> None:
+    """Drop all units of records that are to be walked; as with one unit, nothing comes in before the first of them."""
+    for queue in queues:
+        low, high = first_offset, _ = queue.first_offset, queue.end_offset
+        while low < high:
+            middle = (low + high) // 2
+            unit = queue.unit_at(middle)
+            if unit is not None and unit[0] >= begin:
+                high = middle
+            else:
+                low = middle + 1
+        first = queue.unit_at(low)
+        is_sound = _is_record_of(log, queue, low)
+        queue.truncate(begin)
+        if first is not None and is_sound and queue.end_offset == (low if low > first_offset else 0):
+            queue.max_log_offset = first[0]
+        queue.release()
 
 
 def _counting(dispatcher: Dispatcher, report: RecoveryReport) -> Callable[[Sequence[RecordCheck]], None]:
@@ -223,21 +250,21 @@ def _begin_after_stop(log: CommitLog, queues: QueueTable) -> int:
     """
     newest = max(queues, key=lambda queue: queue.max_log_offset, default=None)
     if newest is not None:
-        queue_offset = newest.end_offset - 1
         unit = _last_unit(newest)
-        if unit is not None:
-            check = _sound_record(log, unit[0], unit[1])
-            if check is not None and (check.topic, check.queue_id, check.queue_offset) == (
-                newest.topic,
-                newest.queue_id,
-                queue_offset,
-            ):
-                return unit[0]
+        if unit is not None and _is_record_of(log, newest, newest.end_offset - 1):
+            return unit[0]
     return log.segments.segments[max(0, len(log.segments) - FILES_CHECKED)].base
 
 
 def _last_unit(queue: ConsumeQueue) -> tuple[int, int, int] | None:
     return queue.unit_at(queue.end_offset - 1) if queue.max_log_offset else None
+
+
+def _is_record_of(log: CommitLog, queue: ConsumeQueue, queue_offset: int) -> bool:
+    """Whether a queue's unit leads to a sound record that says it is the one of that place."""
+    unit = queue.unit_at(queue_offset)
+    check = None if unit is None else _sound_record(log, unit[0], unit[1])
+    return check is not None and (check.topic, check.queue_id, check.queue_offset) == (queue.topic, queue.queue_id, queue_offset)
 
 
 def _sound_record(log: CommitLog, log_offset: int, size: int) -> RecordCheck | None:

@@ -301,6 +301,16 @@ class QueueDamageTests(RecoveryCase):
             store = self.expect(files, COUNT)
             self.assertGreaterEqual(store.report.dispatched, COUNT)
 
+    def test_deleted_and_made_anew(self) -> None:
+        """A topic's old messages, still in the log, do not come back below those that it got after it was deleted."""
+        for count in (1, 3):
+            self.assertEqual(self.store.drop_queues(set()), ["T"])
+            self.assertEqual(self.fill(self.store, count, first=COUNT)[0].queue_offset, 0)
+            store = self.reopened(self.killed())
+            self.assertEqual(self.bodies(store), numbered(COUNT + count)[COUNT:])
+            self.assertEqual(self.fill(store, 1)[0].queue_offset, count)
+            self.assertEqual(store.report.anomalies, 0)
+
     def test_too_short(self) -> None:
         """Units at the end are missing: filled."""
         for files in (self.killed(), self.stopped()):
