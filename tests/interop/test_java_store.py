@@ -102,10 +102,10 @@ def scenario(*, with_delays: bool) -> Iterator[Step]:
 class OurStore:
     """Our store on a folder, with a clock that says what the test wants."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, config: MessageStoreConfig = CONFIG) -> None:
         self.clock = Clock()
         self.clock.advance(NOW_MS / 1000)
-        self.store = FileMessageStore(DiskFiles(root), CONFIG, clock=self.clock)
+        self.store = FileMessageStore(DiskFiles(root), config, clock=self.clock)
         self.store.load()
 
     def put_at(self, time_ms: int, drafts: list[RecordDraft]) -> None:

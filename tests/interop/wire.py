@@ -11,7 +11,7 @@ import time
 
 SUCCESS, TOPIC_NOT_EXIST = 0, 17
 GET_MAX_OFFSET, CREATE_TOPIC, ROUTE, CLUSTER_INFO = 30, 17, 105, 106
-BARE_KEY = re.compile(rb"([{,])(-?\d+):")
+BARE_KEY = re.compile(rb"([{,]\s*)(-?\d+):")
 
 
 class Answer:
@@ -88,8 +88,8 @@ def has_broker(namesrv, name, address):
     return known["brokerAddrs"].get("0") == address and ask(address, GET_MAX_OFFSET, {"topic": "TBW102", "queueId": 0})
 
 
-def create_topic(broker, namesrv, topic, queues=4, perm=6):
-    """Make a topic on a broker and wait until the name server gives its route."""
+def create_topic(broker, namesrv, topic, queues=4, perm=6, **more):
+    """Make a topic on a broker and wait until the name server gives its route; `more` are fields that not every version knows."""
     answer = ask(
         broker,
         CREATE_TOPIC,
@@ -102,6 +102,7 @@ def create_topic(broker, namesrv, topic, queues=4, perm=6):
             "topicFilterType": "SINGLE_TAG",
             "topicSysFlag": 0,
             "order": "false",
+            **more,
         },
     )
     assert answer.code == SUCCESS, f"create topic {topic}: {answer.code} {answer.remark}"

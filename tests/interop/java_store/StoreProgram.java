@@ -1,10 +1,13 @@
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.TreeSet;
 import org.apache.rocketmq.common.message.MessageAccessor;
@@ -24,7 +27,8 @@ import org.apache.rocketmq.store.config.MessageStoreConfig;
  *
  * Arguments: write|read, root folder, port for slaves, commit log file bytes, queue file bytes, index slots, index entries,
  * normal|killed, and, for queues with extensions, the bytes of their files; the bit map kept of a message is then its property
- * BITS, in hex. "write" puts what stdin says, one message or batch a line, and prints each result. "read" opens the folder, lets
+ * BITS, in hex. "write" puts what stdin says, one message or batch a line, and prints each result; a line "keep" with the names of topics
+ * destroys the queues of all others, and a line "expire" with a number deletes that many of the log's files as expired. "read" opens the folder, lets
  * recovery and dispatch run, prints everything that the store knows, and answers the keys that stdin asks for. Output is one JSON
  * object a line; every number in it is decimal, every byte string hex.
  */
@@ -87,6 +91,12 @@ public class StoreProgram {
     private static void write(DefaultMessageStore store, BufferedReader lines) throws Exception {
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             String[] f = line.split("\t", -1);
+            if (f[0].equals("keep") || f[0].equals("expire")) {
+                settle(store);
+                if (f[0].equals("keep")) store.cleanUnusedTopic(new HashSet<>(Arrays.asList(f).subList(1, f.length)));
+                else expire(store, Integer.parseInt(f[1]));
+                continue;
+            }
             boolean batch = f[0].equals("batch");
             String properties = new String(bytes(f[13]), StandardCharsets.UTF_8);
             MessageExt message = batch ? new MessageExtBatch() : Adapter.message(properties);
@@ -111,6 +121,17 @@ public class StoreProgram {
             }
             OUT.println("}");
         }
+    }
+
+    /** The first files are made old, for the store takes what is older than the time it is given; a flush may make one young again. */
+    private static void expire(DefaultMessageStore store, int count) throws Exception {
+        for (int deleted = 0; deleted < count; ) {
+            File[] files = new File(store.getMessageStoreConfig().getStorePathCommitLog()).listFiles();
+            Arrays.sort(files);
+            for (int i = 0; i < count - deleted; i++) files[i].setLastModified(1000);
+            deleted += store.getCommitLog().deleteExpiredFile(3600_000, 0, 1000, false);
+        }
+        Adapter.cleanQueues(store);
     }
 
     private static void read(DefaultMessageStore store, BufferedReader lines) throws Exception {
@@ -181,7 +202,7 @@ public class StoreProgram {
     private static String hex(byte[] data) {
         StringBuilder text = new StringBuilder();
         for (byte octet : data == null ? new byte[0] : data) {
-            text.append(String.format("%02x", octet));
+            text.append(Character.forDigit((octet >> 4) & 15, 16)).append(Character.forDigit(octet & 15, 16));
         }
         return text.toString();
     }

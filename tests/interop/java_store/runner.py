@@ -59,6 +59,16 @@ def put_line(draft: RecordDraft, *, is_batch: bool = False) -> str:
     return "\t".join(map(str, fields))
 
 
+def keep_line(topics: Iterable[str]) -> str:
+    """What the program's stdin says to destroy the queues of all other topics."""
+    return "\t".join(["keep", *topics])
+
+
+def expire_line(count: int) -> str:
+    """What the program's stdin says to delete so many of the log's files, and what they held from queues and index."""
+    return f"expire\t{count}"
+
+
 @attrs.define
 class JavaStore:
     """A store folder that Java works on, with file sizes as in a MessageStoreConfig of ours."""
@@ -68,7 +78,10 @@ class JavaStore:
     config: MessageStoreConfig
 
     def write(self, lines: Iterable[str], *, leave: str = "normal") -> list[Fact]:
-        """Put messages (see put_line); the result of each. `leave` is normal, or killed for an exit without a shutdown."""
+        """Put messages (see put_line), with other work between them (keep_line, expire_line); the result of each put.
+
+        `leave` is normal, or killed for an exit without a shutdown.
+        """
         return self._run("write", lines, leave)
 
     def read(self, keys: Iterable[tuple[str, str]] = (), *, leave: str = "normal") -> list[Fact]:

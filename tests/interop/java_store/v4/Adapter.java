@@ -1,3 +1,5 @@
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -38,6 +40,16 @@ class Adapter {
         Map<String, TreeSet<Integer>> queues = new TreeMap<>();
         store.getConsumeQueueTable().forEach((topic, table) -> queues.put(topic, new TreeSet<>(table.keySet())));
         return queues;
+    }
+
+    /** What the store does by itself every ten seconds: queues and index follow the beginning of the log. */
+    static void cleanQueues(DefaultMessageStore store) throws Exception {
+        Object owner = store;
+        Field field = owner.getClass().getDeclaredField("cleanConsumeQueueService");
+        field.setAccessible(true);
+        Method run = field.get(owner).getClass().getDeclaredMethod("run");
+        run.setAccessible(true);
+        run.invoke(field.get(owner));
     }
 
     static long maxOffset(DefaultMessageStore store, String topic, int queueId) {
