@@ -211,7 +211,8 @@ def _drop_torn_units(log: CommitLog, queues: QueueTable, begin: int) -> None:
 def _make_anew(log: CommitLog, queues: QueueTable, begin: int) -> None:
     """Drop all units of records that are to be walked; as with one unit, nothing comes in before the first of them."""
     for queue in queues:
-        low, high = first_offset, _ = queue.first_offset, queue.end_offset
+        first_offset = low = queue.first_offset
+        high = queue.end_offset
         while low < high:
             middle = (low + high) // 2
             unit = queue.unit_at(middle)
