@@ -10,7 +10,7 @@ import attrs
 from pymq.message.flags import is_queued
 from pymq.message.message import StoredMessage
 from pymq.message.properties import KEYS
-from pymq.message.record import RecordCheck, decode_record
+from pymq.message.record import Outcome, RecordCheck, check_record, decode_record
 from pymq.message.topics import HALF_TOPIC, OP_HALF_TOPIC, SCHEDULE_TOPIC, retry_topic
 from pymq.store.recovery import walk
 from pymq.store.store import FileMessageStore
@@ -59,13 +59,23 @@ class _Contents:
                 self.messages.append(decode_record(view))
 
         walked = walk(log, self.begin, receive, check_crc=True)
-        if walked.end != self.end:
+        if walked.end != self.end and not self._is_closed_at(log, walked.end):
             _fail("the log ends at {}, but its records end at {}: {}", self.end, walked.end, walked.stopped_by)
         self.by_offset = {message.log_offset: message for message in self.messages}
         self.by_queue: dict[tuple[str, int], list[StoredMessage]] = {}
         for message in self.messages:
             if is_queued(message.sys_flag):
                 self.by_queue.setdefault((message.topic, message.queue_id), []).append(message)
+
+    def _is_closed_at(self, log: Any, end: int) -> bool:
+        """Whether the last file is finished by a blank there, and the log ends behind that: the next file could not be made, and
+        the next append tries again. A start ends such a log before the blank instead, for the walk goes no further.
+        """
+        last = log.segments.last
+        if not last.base <= end < last.end == self.end:
+            return False
+        blank = check_record(last.view(), end - last.base, last.size_bytes, check_crc=False, parse=False)
+        return blank.outcome is Outcome.BLANK
 
 
 def check_store(store: FileMessageStore, model: Model, loss: Loss) -> None:
