@@ -45,6 +45,13 @@ class Checkpoint:
         """The same with the index (Java: getMinTimestampIndex)."""
         return min(self.min_ms, self.index_ms)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the index time goes along with the others, as our store writes it: then recovery dispatches again what was
+        stored in the margin before it. Java's stands still until an index file is full.
+        """
+        return self.index_ms >= self.logics_ms > 0
+
     def load(self) -> None:
         """Read the file; without one, or with one too short, all is unknown, which makes recovery thorough."""
         if self._files.exists(self._path):

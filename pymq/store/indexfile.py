@@ -199,7 +199,8 @@ class IndexFile:
             key_hash, log_offset, seconds, _ = self._entry(middle)
             # The first entry counts its time from the end of the file before, as in Java; it was stored at the file's begin.
             is_late = log_offset >= offset_limit or (seconds if middle > 1 else 0) >= seconds_limit
-            if is_late or not (log_offset or key_hash):
+            # Offsets never descend; of a torn entry a part of the offset may be missing.
+            if is_late or not (log_offset or key_hash) or log_offset < self._entry(middle - 1)[1]:
                 high = middle
             else:
                 low = middle + 1
@@ -208,13 +209,21 @@ class IndexFile:
     def cut(self, count: int) -> None:
         """Keep the entries below number `count`, which must be whole, and make slots and header fit them, whatever a crash left.
 
-        Raises OSError.
+        Of the last one a power cut may have taken the end, time and link: it looks early enough to be durable and is not. Raises
+        OSError.
         """
         slots = array("i", bytes(self._slots * 4))
-        entries = self._view[self._entries_at + _ENTRY.size_bytes : self._entries_at + count * _ENTRY.size_bytes]
+        last_at = self._entries_at + (count - 1) * _ENTRY.size_bytes
+        entries = self._view[self._entries_at + _ENTRY.size_bytes : last_at]
         size = self._slots
         for number, (key_hash,) in enumerate(_iter_hashes(entries), 1):
             slots[key_hash % size] = number
+        key_hash, log_offset, seconds, previous = self._entry(count - 1)
+        if previous != slots[key_hash % size]:
+            if count > 3:  # The first one's time counts from elsewhere.
+                seconds = max(seconds, self._entry(count - 2)[2])
+            self.file.write_at(last_at, _ENTRY.pack(key_hash, log_offset, seconds, slots[key_hash % size]))
+        slots[key_hash % size] = count - 1
         self.used_slots = self._slots - slots.count(0)
         if sys.byteorder == "little":
             slots.byteswap()

@@ -20,6 +20,8 @@ from pymq.store.keyhash import index_hash, topic_seed
 __all__ = ["IndexConfig", "IndexRow", "KeyIndex"]
 
 _NAME_FORMAT = "%Y%m%d%H%M%S"
+#: How exactly an entry knows when its record was stored.
+_ENTRY_TIME_MS = 1000
 
 
 class IndexConfig(Protocol):
@@ -67,13 +69,17 @@ class KeyIndex:
         """When that record was stored; 0 when there is none."""
         return self._row[-1].end_ms if self._row else 0
 
-    def load(self, after_abnormal_exit: bool, index_ms: int) -> None:
+    def load(self, after_abnormal_exit: bool, index_ms: int, *, is_ours: bool = False) -> None:
         """Open the files. `index_ms` is the checkpoint's word that all stored before it is durable in the index.
 
         Java deletes a file whose end is later than `index_ms` after an abnormal exit, and so loses the keys of messages older
         than where recovery starts to dispatch again. Here only the entries that may be later than `index_ms` go, and the slots
         are made anew from those that stay. For a store that Java wrote it comes to the same: there `index_ms` is the end of the
         last full file. Call `truncate` when the end of the recovered log is known.
+
+        Entries count whole seconds, so those of the second before `index_ms` go too, and what is put in their place is durable
+        only when `index_ms` has moved: until then a file that ends in that second is not whole for its time. `is_ours` says that
+        the checkpoint is one of our store, so that it may be so, and that recovery dispatches that second again.
         """
         skipped = []
         for name in self._files.list(self._folder):
@@ -84,9 +90,10 @@ class KeyIndex:
             self._row.append(self._open(path))
         self.skipped = tuple(skipped)
         if after_abnormal_exit:
+            whole_ms = index_ms - _ENTRY_TIME_MS if is_ours else index_ms
             for file in list(self._row):
-                if file.end_ms > index_ms or file is self._row[-1]:
-                    self._cut(file, file.count_before(None, index_ms if file.end_ms > index_ms else None))
+                if file.end_ms > whole_ms or file is self._row[-1]:
+                    self._cut(file, file.count_before(None, index_ms if file.end_ms > whole_ms else None))
 
     def truncate(self, log_end: int) -> None:
         """Drop the entries of records at or beyond the end of the recovered log, so that new records there are indexed again."""

@@ -145,7 +145,7 @@ class StoreCare:
         if self._index is not None:
             self._index.flush()
         if store_ms > 0 and self.is_index_complete:
-            # Both go together, also where a pass had no key in it: our recovery relies on it (recovery._is_ours).
+            # Both go together, also where a pass had no key in it: our recovery relies on it (Checkpoint.is_ours).
             # Unless no more can come, a millisecond less: others may have come in the same one, after their queue was flushed.
             done_ms = store_ms if is_last else store_ms - 1
             self._checkpoint.logics_ms = done_ms

@@ -282,7 +282,7 @@ def _begin_after_crash(log: CommitLog, queues: QueueTable, checkpoint: Checkpoin
     if not len(queues):
         return log.min_offset
     safe_ms = checkpoint.min_ms
-    if config.message_index_enable and (config.message_index_safe or _is_ours(checkpoint)):
+    if config.message_index_enable and (config.message_index_safe or checkpoint.is_ours):
         safe_ms = checkpoint.min_index_ms
     begin = log.min_offset
     for segment in reversed(log.segments.segments):
@@ -307,13 +307,6 @@ def _give_lost_units_back(
         report.lost_units_from = begin
         if walked.end < report.walk_begin:
             report.damage = f"at {walked.end} of the log: {walked.stopped_by}"
-
-
-def _is_ours(checkpoint: Checkpoint) -> bool:
-    """Whether the index time goes along with the others, as our store writes it. Java's stands still until an index file is
-    full.
-    """
-    return checkpoint.index_ms >= checkpoint.logics_ms > 0
 
 
 def _newest_safe_records(log: CommitLog, queues: QueueTable, safe_ms: int) -> Iterator[int]:

@@ -96,7 +96,7 @@ class FileMessageStore:
         self._queues.load(thorough=is_abnormal)
         self._checkpoint.load()
         if self._index is not None:
-            self._index.load(is_abnormal, self._checkpoint.index_ms)
+            self._index.load(is_abnormal, self._checkpoint.index_ms, is_ours=self._checkpoint.is_ours)
         self.report = recover(
             self._log,
             self._queues,

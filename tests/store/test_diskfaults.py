@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import tempfile
+from random import Random
 from typing import Any
 from unittest import SkipTest
 
@@ -341,6 +342,25 @@ class IndexTests(FaultCase):
             again = self.store_on(killed)
             self.assertEqual([self.found(again, number) for number in range(30)], [[b"%d" % number] for number in range(30)])
             again.close()
+
+    def test_what_a_recovery_put_again(self) -> None:
+        """It is not durable yet, though the checkpoint vouches for its time, also in a file that another one follows. Nor is an
+        entry of which the end of a sector left a part.
+        """
+        store = self.store_on(self.files, flush_consume_queue_thorough_interval=1000)
+        self.fill(store, 10)
+        self.clock.advance(5)
+        self.fill(store, 28, first=10)
+        self.clock.advance(0.001)
+        self.fill(store, 1, first=38)
+        store.flush()
+        self.care(store, 3)
+        recovered = self.files.crash()
+        self.store_on(recovered)
+        self.assertEqual(len(recovered.list("index")), 2)
+        for seed in range(40):
+            again = self.store_on(recovered.crash(random=Random(seed)))
+            self.assertEqual([self.found(again, number) for number in range(39)], [[b"%d" % number] for number in range(39)])
 
 
 class EveryOperationTests(FaultCase):
