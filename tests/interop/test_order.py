@@ -126,7 +126,10 @@ def test_joins_and_leaves(pymq, first, second):
                 wait_more([two], WARM)
                 called = stopped("two", two)
         wait_all(pymq, topic, (two, one))
-        queues = checks.one_after_the_other([*stopped("one", one), *called], in_hand)
+        # Java's clients unlock their queues at a shutdown though the listener is still at work, when it was for so long as they
+        # wait for that (ConsumeMessageOrderlyService.shutdown).
+        leaving = frozenset() if second == "python" else {"two"}
+        queues = checks.one_after_the_other([*stopped("one", one), *called], in_hand, leaving)
         assert {later.owner for _, later in hand_overs(queues)} == {"one", "two"}
 
 

@@ -42,7 +42,7 @@ def test_traces_are_read(pymq, family, version):
         said = toolchain.mqadmin(version, ["queryMsgTraceById", "-n", pymq.namesrv, "-i", sent[3]["msgId"]]).stdout
         return said if rows_of(said, "Pub") and rows_of(said, "Sub") else None
 
-    said = wire.wait_until(traced, 20, "traces")
+    said = wire.wait_until(traced, 60, "traces")
     (published,), (consumed,) = rows_of(said, "Pub"), rows_of(said, "Sub")
     assert published[1:3] == [f"{group}-sends", "127.0.0.1"] and published[-1] == "success", said
     assert consumed[1:3] == [group, "127.0.0.1"] and consumed[-1] == "success", said
