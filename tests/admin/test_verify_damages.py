@@ -53,6 +53,11 @@ class FileEndTests(Watched, test_recovery.FileEndTests):
 class QueueDamageTests(Watched, test_recovery.QueueDamageTests):
     """The queues."""
 
+    def test_deleted_and_made_anew(self) -> None:
+        """What verify cannot know: the records of a topic that was deleted are another's, so its successor's queue looks damaged."""
+        self.may_stay = ("consumequeue/T/0/",)
+        super().test_deleted_and_made_anew()
+
 
 class ExtendedQueueDamageTests(QueueDamageTests):
     """Queues with extensions."""
