@@ -54,7 +54,7 @@ class QueueDamageTests(Watched, test_recovery.QueueDamageTests):
     """The queues."""
 
     def test_deleted_and_made_anew(self) -> None:
-        """What verify cannot know: the records of a topic that was deleted are another's, so its successor's queue looks damaged."""
+        """verify cannot know that records are those of a deleted topic: the queue of its successor looks damaged to it."""
         self.may_stay = ("consumequeue/T/0/",)
         super().test_deleted_and_made_anew()
 
