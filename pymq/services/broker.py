@@ -30,7 +30,7 @@ from pymq.services.announce import say_line
 from pymq.services.brokerparts import BrokerParts
 from pymq.services.documentsaver import DocumentSaver
 from pymq.services.flusher import Flusher
-from pymq.services.flushthread import FlushThread
+from pymq.services.flushthread import FlushThread, WorkThread
 from pymq.services.listening import Front, Listener, host_name, listen_pair, local_address, no_front
 from pymq.services.nameservers import RemoteNameServers
 from pymq.services.namesrv import NamesrvController
@@ -91,8 +91,8 @@ class BrokerController(Service):
         files: IFiles | None = None,
         provider: Any = None,
         front: Front = no_front,
-        flush_thread: FlushThread | None = None,
-        document_thread: FlushThread | None = None,
+        flush_thread: WorkThread | None = None,
+        document_thread: WorkThread | None = None,
         say: Callable[[str], None] = say_line,
         warnings: Sequence[str] = (),
     ) -> None:

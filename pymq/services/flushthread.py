@@ -10,17 +10,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
+from pymq.services.sequence import Part
+
 _Call = tuple[Callable[..., Any], tuple[Any, ...], "Deferred[Any]"]
 
 
+class WorkThread(Part, Protocol):
+    """What a broker asks of its threads; where the disk is in memory another stands in their place."""
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        """Call it, after what was given before; a Deferred of the result, or of the failure."""
+
+
 class FlushThread:
-    """Calls functions one after another in a thread. `run` is the `run_blocking` of those who need it."""
+    """A WorkThread. Calls functions one after another in a thread. `run` is the `run_blocking` of those who need it."""
 
     def __init__(self, reactor: IReactorFromThreads, *, name: str = "pymq-flush") -> None:
         self._call_from_thread = reactor.callFromThread

@@ -13,7 +13,7 @@ All parts are the real ones; only the reactor, the disk and the thread of the fl
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -30,6 +30,7 @@ from pymq.store.config import MessageStoreConfig
 from pymq.testing.documents import MemoryDocuments
 from pymq.testing.memoryfiles import MemoryFiles
 from pymq.testing.memoryreactor import MemoryReactor
+from pymq.testing.nothread import NoThread
 
 NAMESRV_HOST = "10.0.0.1"
 NAMESRV_ADDR = f"{NAMESRV_HOST}:9876"
@@ -39,20 +40,6 @@ STEP_S = 0.1
 STEPS_MAX = 600
 
 T = TypeVar("T")
-
-
-class NoThread:
-    """In place of the flusher's thread: does the work at once."""
-
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        """A Deferred that has the result, or the failure, already."""
-        return maybeDeferred(function, *arguments)
-
-    def start(self) -> None:
-        """Nothing to begin."""
-
-    def stop(self) -> None:
-        """Nothing to end."""
 
 
 class MemoryBroker:
@@ -83,8 +70,8 @@ class MemoryBroker:
             read_settings(MessageStoreConfig, self._settings),
             reactor=self._reactor,
             files=self.files,
-            flush_thread=NoThread(),  # type: ignore[arg-type]
-            document_thread=NoThread(),  # type: ignore[arg-type]
+            flush_thread=NoThread(),
+            document_thread=NoThread(),
             say=self.said.append,
         )
         self.controller.startService()

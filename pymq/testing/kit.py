@@ -8,7 +8,7 @@ go by the reactor's time, so that nobody is taken for gone because of a skip.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -36,6 +36,7 @@ from pymq.testing.commands import CommandError, ServerStatus
 from pymq.testing.faults import FaultRules
 from pymq.testing.inventory import Inventory
 from pymq.testing.keptports import KeptPorts
+from pymq.testing.nothread import NoThread
 from pymq.testing.skipping import SkippingClock
 
 __all__ = ["KILLED", "PAUSED", "RUNNING", "Arrivals", "Kit", "Setting", "settings_text"]
@@ -78,20 +79,6 @@ def settings_text(settings: Mapping[str, Setting]) -> dict[str, str]:
         for sentence in unknown_keys((BrokerConfig, MessageStoreConfig), {key: value}):
             raise ConfigError(key, value, sentence)
     return text
-
-
-class _NoThread:
-    """In place of the threads for the disk: memory does at once what is asked of it."""
-
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        """Do it now."""
-        return maybeDeferred(function, *arguments)
-
-    def start(self) -> None:
-        """Nothing to begin."""
-
-    def stop(self) -> None:
-        """Nothing to end."""
 
 
 @implementer(IArrivalListener)
@@ -293,8 +280,8 @@ class Kit:
             clock=self.clock,
             provider=StoreProvider("memory", lambda *_, **__: (self.store, self.documents), "what is kept", keeps=False),
             front=self._front(tables),
-            flush_thread=_NoThread(),  # type: ignore[arg-type]
-            document_thread=_NoThread(),  # type: ignore[arg-type]
+            flush_thread=NoThread(),
+            document_thread=NoThread(),
             say=_silent,
         )
         broker.startService()

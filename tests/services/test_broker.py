@@ -26,6 +26,7 @@ from pymq.store.files import DiskFiles
 from pymq.testing.cluster import NAMESRV_ADDR, MemoryCluster
 from pymq.testing.documents import MemoryDocuments
 from pymq.testing.memoryreactor import MemoryReactor
+from pymq.testing.nothread import NoThread
 from pymq.wire.bodies.routes import decode_route
 from pymq.wire.codes import RequestCode
 from pymq.wire.command import RemotingCommand
@@ -52,18 +53,6 @@ class Reactor(MemoryReactorClock):
         return listening
 
 
-class NoThread:
-    """Does at once what is to be done elsewhere."""
-
-    run = staticmethod(maybeDeferred)
-
-    def start(self) -> None:
-        """Nothing to begin."""
-
-    def stop(self) -> None:
-        """Nothing to end."""
-
-
 class BrokerControllerTests(SynchronousTestCase):
     """On a reactor in memory, with the store in memory."""
 
@@ -79,8 +68,8 @@ class BrokerControllerTests(SynchronousTestCase):
             attrs.evolve(self.config, **settings),
             store,
             reactor=self.reactor,
-            flush_thread=NoThread(),  # type: ignore[arg-type]
-            document_thread=NoThread(),  # type: ignore[arg-type]
+            flush_thread=NoThread(),
+            document_thread=NoThread(),
             say=self.said.append,
             warnings=["beware"],
         )
@@ -128,8 +117,8 @@ class BrokerControllerTests(SynchronousTestCase):
             self.config,
             MessageStoreConfig(store_path_root_dir=str(folder)),
             reactor=self.reactor,
-            flush_thread=NoThread(),  # type: ignore[arg-type]
-            document_thread=NoThread(),  # type: ignore[arg-type]
+            flush_thread=NoThread(),
+            document_thread=NoThread(),
             say=self.said.append,
         )
         self.assertRaises(CannotListen, controller.startService)
@@ -155,8 +144,8 @@ class BrokerControllerTests(SynchronousTestCase):
                 attrs.evolve(self.config, namesrv_addr="10.9.9.9:9876"),
                 MessageStoreConfig(store_path_root_dir=str(folder)),
                 reactor=self.reactor,
-                flush_thread=NoThread(),  # type: ignore[arg-type]
-                document_thread=NoThread(),  # type: ignore[arg-type]
+                flush_thread=NoThread(),
+                document_thread=NoThread(),
                 say=self.said.append,
             )
             controller.startService()
@@ -289,8 +278,8 @@ class NameServersOfABrokerTests(SynchronousTestCase):
             ),
             MessageStoreConfig(store_type="memory"),
             reactor=reactor,
-            flush_thread=NoThread(),  # type: ignore[arg-type]
-            document_thread=NoThread(),  # type: ignore[arg-type]
+            flush_thread=NoThread(),
+            document_thread=NoThread(),
             say=lambda line: None,
         )
         controller.startService()

@@ -96,8 +96,8 @@ class World:
             read_settings(MessageStoreConfig, self._settings),
             reactor=machine,
             files=files,
-            flush_thread=self._thread,  # type: ignore[arg-type]
-            document_thread=SimulatedThread(machine, float, lambda: self.flush_s / 10),  # type: ignore[arg-type]
+            flush_thread=self._thread,
+            document_thread=SimulatedThread(machine, float, lambda: self.flush_s / 10),
             say=lambda line: None,
         )
         self.controller = controller
