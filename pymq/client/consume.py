@@ -11,14 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pymq.client.config import MessageModel, PushConfig
-from pymq.client.consumption import TURN_S, Consumption
+from pymq.client.consumption import TURN_S, Consumption, ConsumptionParts
 from pymq.client.instance import MQClientInstance
-from pymq.client.listening import ListenerCall
-from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext, ConsumeStatus
-from pymq.client.sendback import SendBack
-from pymq.client.tasks import Tasks
 from pymq.message.message import StoredMessage
 from pymq.periodic import Periodic
 
@@ -48,19 +44,8 @@ class ConcurrentConsumption(Consumption):
     is_orderly = False
     _log = Logger()
 
-    def __init__(
-        self,
-        group: str,
-        config: PushConfig,
-        instance: MQClientInstance,
-        *,
-        tasks: Tasks,
-        call: ListenerCall,
-        offsets: OffsetStore,
-        send_back: SendBack,
-    ) -> None:
-        self._group = group
-        super().__init__(group, config, instance, tasks=tasks, call=call, offsets=offsets, send_back=send_back)
+    def __init__(self, group: str, config: PushConfig, instance: MQClientInstance, parts: ConsumptionParts) -> None:
+        super().__init__(group, config, instance, parts)
         self._queued: deque[_Call] = deque()
         self._pumping = False
         check_s = min(config.consume_timeout_s, TIMEOUT_CHECK_S_MAX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from pymq.client.config import PushConfig
@@ -21,29 +22,30 @@ from pymq.message.topics import retry_topic
 TURN_S = 0.05
 
 
+@attrs.frozen(kw_only=True)
+class ConsumptionParts:
+    """What of a consumer's other parts is used to call the listener."""
+
+    tasks: Tasks
+    call: ListenerCall
+    offsets: OffsetStore
+    send_back: SendBack
+
+
 class Consumption:
     """The base of ConcurrentConsumption and OrderlyConsumption. `_open` holds a mark for each unfinished call of the listener."""
 
-    def __init__(
-        self,
-        group: str,
-        config: PushConfig,
-        instance: MQClientInstance,
-        *,
-        tasks: Tasks,
-        call: ListenerCall,
-        offsets: OffsetStore,
-        send_back: SendBack,
-    ) -> None:
+    def __init__(self, group: str, config: PushConfig, instance: MQClientInstance, parts: ConsumptionParts) -> None:
+        self._group = group
         self._retry_topic = retry_topic(group)
         self._namespace = Namespace(config.namespace)
         self._config = config
         self._instance = instance
         self._clock = instance.clock
-        self._tasks = tasks
-        self._call = call
-        self._offsets = offsets
-        self._send_back = send_back
+        self._tasks = parts.tasks
+        self._call = parts.call
+        self._offsets = parts.offsets
+        self._send_back = parts.send_back
         self._open: set[Any] = set()
         self._stopped = False
         self._empty: Deferred[None] | None = None

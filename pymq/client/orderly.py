@@ -12,14 +12,10 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
 from pymq.client.config import MessageModel, PushConfig
-from pymq.client.consumption import TURN_S, Consumption
+from pymq.client.consumption import TURN_S, Consumption, ConsumptionParts
 from pymq.client.instance import MQClientInstance
-from pymq.client.listening import ListenerCall
-from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext, ConsumeStatus
-from pymq.client.sendback import SendBack
-from pymq.client.tasks import Tasks
 from pymq.message.message import StoredMessage
 from pymq.periodic import Periodic
 
@@ -43,23 +39,19 @@ class OrderlyConsumption(Consumption):
         group: str,
         config: PushConfig,
         instance: MQClientInstance,
+        parts: ConsumptionParts,
         *,
-        tasks: Tasks,
-        call: ListenerCall,
-        offsets: OffsetStore,
-        send_back: SendBack,
         lock_all: Callable[[], Awaitable[None]],
         lock_one: Callable[[ProcessQueue], Awaitable[bool]],
     ) -> None:
-        self._group = group
-        super().__init__(group, config, instance, tasks=tasks, call=call, offsets=offsets, send_back=send_back)
+        super().__init__(group, config, instance, parts)
         self._lock_one = lock_one
         self._needs_locks = config.message_model is MessageModel.CLUSTERING
         self._places = DeferredSemaphore(config.consume_concurrency)
         self._locking = Periodic(
             self._clock,
             LOCK_INTERVAL_S,
-            lambda: tasks.hold(_awaited(lock_all)),
+            lambda: parts.tasks.hold(_awaited(lock_all)),
             name="queue locks",
             initial_delay_s=LOCK_INITIAL_S,
         )

@@ -12,6 +12,7 @@ from pymq.client.allocate import allocator_of
 from pymq.client.beginning import begin_time_ms, first_offset
 from pymq.client.config import INNER_PRODUCER_GROUP, MessageModel, ProducerConfig, PushConfig
 from pymq.client.consume import ConcurrentConsumption
+from pymq.client.consumption import ConsumptionParts
 from pymq.client.hooks import ConsumeMessageHook
 from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.listening import Listener, ListenerCall, restore_topics
@@ -173,12 +174,12 @@ class PushConsumer(Member[PushConfig]):
         inner = ProducerConfig(unit_mode=self.config.unit_mode)
         sender = Sender(INNER_PRODUCER_GROUP, inner, instance, self._ids.next)
         send_back = SendBack(self.group, self.config, instance, sender)
-        parts: dict[str, Any] = {"tasks": self.tasks, "call": self._call, "offsets": self._offsets, "send_back": send_back}
+        parts = ConsumptionParts(tasks=self.tasks, call=self._call, offsets=self._offsets, send_back=send_back)
         if not self._is_orderly:
-            return ConcurrentConsumption(self.group, self.config, instance, **parts)
+            return ConcurrentConsumption(self.group, self.config, instance, parts)
         rebalancer = self._rebalancer
         return OrderlyConsumption(
-            self.group, self.config, instance, lock_all=rebalancer.lock_all, lock_one=rebalancer.lock_one, **parts
+            self.group, self.config, instance, parts, lock_all=rebalancer.lock_all, lock_one=rebalancer.lock_one
         )
 
     async def _started(self, instance: MQClientInstance) -> None:

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from pymq.client.config import PushConfig, make_config
 from pymq.client.consume import LOCAL_RETRY_S, TURN_S, ConcurrentConsumption
+from pymq.client.consumption import ConsumptionParts
 from pymq.client.listening import ListenerCall
 from pymq.client.offsets import RemoteBrokerOffsetStore
 from pymq.client.processqueue import ProcessQueue
@@ -57,10 +58,12 @@ class ConsumeTests(ClientCase):
             "g",
             make_config(PushConfig, settings),
             self.shared,
-            tasks=self.tasks,
-            call=ListenerCall("g", self.listener, (), is_orderly=False),
-            offsets=self.offsets,
-            send_back=self.back,  # type: ignore[arg-type]
+            ConsumptionParts(
+                tasks=self.tasks,
+                call=ListenerCall("g", self.listener, (), is_orderly=False),
+                offsets=self.offsets,
+                send_back=self.back,  # type: ignore[arg-type]
+            ),
         )
         consumption.start()
         self.addCleanup(self.end, consumption)

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from pymq.client.config import PushConfig, make_config
+from pymq.client.consumption import ConsumptionParts
 from pymq.client.listening import ListenerCall
 from pymq.client.offsets import RemoteBrokerOffsetStore
 from pymq.client.orderly import LEAVING_CHECK_S, LOCK_RETRY_S, TURN_S, OrderlyConsumption
@@ -80,10 +81,12 @@ class OrderlyTests(ClientCase):
             "g",
             make_config(PushConfig, settings),
             self.shared,
-            tasks=self.tasks,
-            call=ListenerCall("g", self.listener, (), is_orderly=True),
-            offsets=self.offsets,
-            send_back=self.back,  # type: ignore[arg-type]
+            ConsumptionParts(
+                tasks=self.tasks,
+                call=ListenerCall("g", self.listener, (), is_orderly=True),
+                offsets=self.offsets,
+                send_back=self.back,  # type: ignore[arg-type]
+            ),
             lock_all=self.lock_all,
             lock_one=self.lock_one,
         )
