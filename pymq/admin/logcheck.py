@@ -70,6 +70,15 @@ class LogWalk:
             self._report(self._seeming_end)
         self._progress(done)
 
+    def record_at(self, log_offset: int) -> RecordCheck | None:
+        """The whole record at a log offset, or None. Not while `records` is walked: it gives the file back."""
+        for segment in self._segments:
+            if segment.base <= log_offset < segment.end:
+                check = check_record(segment.view(), log_offset - segment.base, segment.size_bytes, self._check_crc)
+                segment.release()
+                return check if check.outcome is Outcome.OK and check.log_offset == log_offset else None
+        return None
+
     def _records_of(self, segment: Segment, done: int) -> Iterator[RecordCheck]:
         view, base, limit = segment.view(), segment.base, segment.size_bytes
         position = 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pymq.admin.findings import Report, Run
 from pymq.admin.folder import StoreFolder
+from pymq.admin.logcheck import LogWalk
 from pymq.message.flags import TRANSACTION_UNQUEUED_BIT
 from pymq.message.record import RecordCheck
 from pymq.store.config import QUEUE_UNIT_BYTES
@@ -97,10 +98,15 @@ def _find(segments: Sequence[Segment], place: int) -> Segment | None:
 
 
 class _QueueCheck:
-    """One queue along the walk of the log; `next` is the queue offset that its next record must have, -1 before the first."""
+    """One queue along the walk of the log; `next` is the queue offset that its next record must have, -1 before the first.
 
-    def __init__(self, units: QueueUnits, delays_ms: Sequence[int], log_min: int, report: Report) -> None:
+    `begin` is the log offset of the record to which its first unit leads. An older record whose number is in the queue's files is
+    of a topic of this name that was deleted.
+    """
+
+    def __init__(self, units: QueueUnits, begin: int, delays_ms: Sequence[int], log_min: int, report: Report) -> None:
         self.units = units
+        self._begin = begin
         self._delays_ms = delays_ms
         self._log_min = log_min
         self._run = Run(report, "queue offset")
@@ -110,6 +116,8 @@ class _QueueCheck:
     def take(self, record: RecordCheck) -> None:
         """The next record of the queue in log order."""
         offset = record.queue_offset
+        if record.log_offset < self._begin and offset >= self.units.first_offset:
+            return
         log_offset, size, code = self.units.unit(offset)
         is_found = log_offset == record.log_offset and size == record.size
         if offset != self.next and not is_found and self.units.unit(self.next)[:2] == (record.log_offset, record.size):
@@ -173,10 +181,11 @@ class _QueueCheck:
 
 
 class QueueChecks:
-    """All queues of a store along one walk of its log."""
+    """All queues of a store along one walk of its log, which has not begun yet."""
 
-    def __init__(self, folder: StoreFolder, log_min: int, report: Report) -> None:
+    def __init__(self, folder: StoreFolder, walk: LogWalk, log_min: int, report: Report) -> None:
         self._folder = folder
+        self._walk = walk
         self._log_min = log_min
         self._report = report
         self._delays_ms = folder.config.delay_levels_ms
@@ -186,8 +195,16 @@ class QueueChecks:
 
     def _open(self, topic: str, queue_id: int) -> _QueueCheck:
         units = QueueUnits(self._folder, topic, queue_id, self._report)
-        check = self._checks[topic, queue_id] = _QueueCheck(units, self._delays_ms, self._log_min, self._report)
+        begin = self._begin_of(units)
+        check = self._checks[topic, queue_id] = _QueueCheck(units, begin, self._delays_ms, self._log_min, self._report)
         return check
+
+    def _begin_of(self, units: QueueUnits) -> int:
+        """The log offset of the queue's first record, if the first unit leads to it, else 0."""
+        log_offset, size, _ = units.unit(units.first_offset)
+        record = self._walk.record_at(log_offset) if size else None
+        place = units.topic, units.queue_id, units.first_offset
+        return log_offset if record is not None and (record.topic, record.queue_id, record.queue_offset) == place else 0
 
     def take(self, record: RecordCheck) -> None:
         """The next record of the log."""

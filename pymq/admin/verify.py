@@ -74,7 +74,7 @@ def verify(
         is_running=verdict.is_running,
         progress=lambda done: progress(done, total),
     )
-    queues = QueueChecks(folder, verdict.log_begin, count)
+    queues = QueueChecks(folder, walk, verdict.log_begin, count)
     entries = IndexEntries(folder.index_segments(count), folder.config, count, check_chains=not verdict.is_running)
     index = IndexCheck(entries, verdict.log_begin, count)
     for record in walk.records():

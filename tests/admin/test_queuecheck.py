@@ -79,15 +79,24 @@ class QueueCheckTests(DamageCase):
         self.store.close()
         folder = StoreFolder(self.files, self.config, open_max=5)
         findings: list[Finding] = []
-        checks = QueueChecks(folder, 0, findings.append)
-        segments = folder.log_segments(self.fail)
+        walk = LogWalk(folder.log_segments(self.fail), self.fail)
+        checks = QueueChecks(folder, walk, 0, findings.append)
         most = 0
-        for record in LogWalk(segments, self.fail).records():
+        for record in walk.records():
             checks.take(record)
             queues = [check.units.segments for check in checks._checks.values()]
             most = max(most, sum(segment.is_open for row in queues for segment in row))
         self.assertEqual((checks.finish(10**9, False), findings), ((30, 400), []))
         self.assertLessEqual(most, 5)
+
+    def test_a_topic_made_anew(self) -> None:
+        """Records of the topic that was deleted before are nobody's; what its successor lost is seen all the same."""
+        self.store.drop_queues(set())
+        self.store.put([draft("T", b"%d" % number) for number in range(3)])
+        self.assertEqual([one for one in self.findings(self.files.kill()) if one.is_damage], [])
+        files = self.stopped()
+        files.open("consumequeue/T/0/00000000000000000000").view()[20:40] = bytes(20)
+        self.assertEqual([one.cause for one in self.findings(files)], ["queue offset 1: the record has no unit"])
 
     def test_a_running_store(self) -> None:
         """What is written meanwhile is no damage."""

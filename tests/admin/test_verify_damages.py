@@ -53,11 +53,6 @@ class FileEndTests(Watched, test_recovery.FileEndTests):
 class QueueDamageTests(Watched, test_recovery.QueueDamageTests):
     """The queues."""
 
-    def test_deleted_and_made_anew(self) -> None:
-        """verify cannot know that records are those of a deleted topic: the queue of its successor looks damaged to it."""
-        self.may_stay = ("consumequeue/T/0/",)
-        super().test_deleted_and_made_anew()
-
 
 class ExtendedQueueDamageTests(QueueDamageTests):
     """Queues with extensions."""
