@@ -11,33 +11,21 @@ with RocketMQ() as rocketmq:
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import selectors
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from pymq.testing import commands
-from pymq.testing.commands import (
-    MESSAGES_MAX,
-    ArrivedMessage,
-    Command,
-    CommandError,
-    FaultState,
-    GroupProgress,
-    NotYet,
-    Sent,
-    ServerStatus,
-    Time,
-    Waiting,
-    answer_type,
-)
+from pymq.testing.commands import Command, CommandError, NotYet, ServerStatus, answer_type
+from pymq.testing.questions import Question, Questions
 
 __all__ = ["RocketMQ"]
 
@@ -51,7 +39,9 @@ WAIT_PART_S = 0.1
 _READ_BYTES = 1 << 16
 _HERE = str(Path(__file__).resolve().parents[2])
 
+P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class _Said(msgspec.Struct):
@@ -61,6 +51,16 @@ class _Said(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"{}")
     error: str = ""
     notYet: bool = False
+
+
+def waited(question: Callable[Concatenate[Any, P], Question[T]]) -> Callable[Concatenate[Any, P], T]:
+    """A question as a method that waits for its answer."""
+
+    @functools.wraps(question)
+    def ask(self: RocketMQ, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._ask(question(self, *args, **kwargs))
+
+    return ask
 
 
 class RocketMQ:
@@ -191,25 +191,20 @@ class RocketMQ:
             self._process.wait(END_S)
         return CommandError(f"the broker's process has ended ({self._process.returncode}); what it said is on standard error")
 
-    def _do_in_time(self, make: Any, timeout_s: float) -> Any:
-        """Ask for what may take time, in parts."""
-        deadline = time.monotonic() + timeout_s
+    def _ask(self, question: Question[T]) -> T:
+        """Ask and wait for the answer. What may take time is asked for in parts. Raises CommandError, NotYet."""
+        command: Any = question.command
+        if not hasattr(command, "timeout_s"):
+            return question.read(self.do(command))
+        deadline = time.monotonic() + command.timeout_s
         while True:
             left_s = deadline - time.monotonic()
             try:
-                return self.do(make(max(0.0, min(left_s, WAIT_PART_S))))
+                part = msgspec.structs.replace(command, timeout_s=max(0.0, min(left_s, WAIT_PART_S)))
+                return question.read(self.do(part))
             except NotYet as error:
                 if left_s <= WAIT_PART_S:
-                    raise NotYet(f"{error}, after {timeout_s:g} s") from None
-
-    def status(self) -> ServerStatus:
-        """Where the broker is, its state and its time."""
-        return self.do(commands.Status())
-
-    def create_topic(self, topic: str, queues: int = 4) -> str:
-        """Make a topic, which its clients find at once; its name."""
-        self.do(commands.CreateTopic(topic=topic, queues=queues))
-        return topic
+                    raise NotYet(f"{error}, after {command.timeout_s:g} s") from None
 
     def new_topic(self, prefix: str = "topic", queues: int = 4) -> str:
         """Make a topic of a name that this broker did not have before; its name."""
@@ -217,111 +212,22 @@ class RocketMQ:
             self._topic_count += 1
             return self.create_topic(f"{prefix}-{self._topic_count}", queues)
 
-    def delete_topic(self, topic: str) -> None:
-        """Delete a topic with its messages and offsets."""
-        self.do(commands.DeleteTopic(topic=topic))
-
-    def send(
-        self,
-        topic: str,
-        body: bytes | str,
-        *,
-        tags: str | None = None,
-        keys: Iterable[str] = (),
-        properties: Mapping[str, str] | None = None,
-        queue_id: int | None = None,
-        delay_level: int = 0,
-    ) -> Sent:
-        """Send a message, past all faults."""
-        data = body.encode() if isinstance(body, str) else body
-        return self.do(
-            commands.Send(
-                topic=topic,
-                body=data,
-                tags=tags,
-                keys=tuple(keys),
-                properties=dict(properties or {}),
-                queue_id=queue_id,
-                delay_level=delay_level,
-            )
-        )
-
-    def receive(self, topic: str, count: int = 1, *, group: str = "pymq_testing", timeout_s: float = 5.0) -> list[ArrivedMessage]:
-        """Consume the next messages of a topic as a group, and acknowledge them. Raises NotYet."""
-        found = self._do_in_time(
-            lambda part_s: commands.Receive(topic=topic, count=count, group=group, timeout_s=part_s), timeout_s
-        )
-        return list(found.messages)
-
-    def arrived(
-        self, topic: str, count: int = 0, *, timeout_s: float = 5.0, skip: int = 0, most: int = MESSAGES_MAX
-    ) -> list[ArrivedMessage]:
-        """What arrived in a topic, waiting until at least `count` messages did; consumes nothing. Raises NotYet."""
-        found = self._do_in_time(
-            lambda part_s: commands.Arrived(topic=topic, count=count, timeout_s=part_s, skip=skip, most=most), timeout_s
-        )
-        return list(found.messages)
-
-    def progress(self, group: str) -> GroupProgress:
-        """What a consumer group acknowledged, queue by queue."""
-        return self.do(commands.Progress(group=group))
-
-    def lag(self, group: str) -> int:
-        """How many messages a consumer group did not acknowledge yet."""
-        return self.progress(group).lag
-
-    def waiting(self, most: int = MESSAGES_MAX) -> Waiting:
-        """What is delayed or half, and the dead letters."""
-        return self.do(commands.ListWaiting(most=most))
-
-    def advance(self, seconds: float | None = None, *, quiet_s: float = 0.02) -> Time:
-        """Move the broker's clock forward; without `seconds` to when the next delayed message is due."""
-        return self.do(commands.Advance(seconds=seconds, quiet_s=quiet_s))
-
-    def fault(
-        self,
-        kind: str,
-        request: str | int | None = None,
-        *,
-        topic: str | None = None,
-        times: int | None = None,
-        code: str | int = "SYSTEM_BUSY",
-        remark: str = "refused by a fault of the testing kit",
-        delay_s: float = 1.0,
-    ) -> FaultState:
-        """Let requests fail: refuse, slow, drop, dropAnswer or disconnect. See docs/testing.rst."""
-        return self.do(
-            commands.SetFault(kind=kind, request=request, topic=topic, times=times, code=code, remark=remark, delay_s=delay_s)
-        )
-
-    def faults(self) -> list[FaultState]:
-        """The faults in force, with how often each has struck."""
-        return list(self.do(commands.ListFaults()).faults)
-
-    def clear_faults(self, fault: int | None = None) -> int:
-        """Take back one fault by its number, or all; how many."""
-        return self.do(commands.ClearFaults(fault=fault)).count
-
-    def disconnect(self) -> int:
-        """Cut every connection once; how many."""
-        return self.do(commands.Disconnect()).count
-
-    def pause(self) -> None:
-        """Let broker and name server hang, until `resume`."""
-        self.do(commands.Pause())
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
-        self.do(commands.Resume())
-
-    def kill(self) -> None:
-        """End the broker as SIGKILL does; the name server stays."""
-        self.do(commands.Kill())
-
-    def restart(self) -> None:
-        """Start the broker on its port with what it stored, having stopped it if it runs."""
-        self.do(commands.Restart())
-
-    def reset(self) -> None:
-        """Make everything as at the beginning, on the same ports; connections are cut."""
-        self.do(commands.Reset())
+    status = waited(Questions.status)
+    create_topic = waited(Questions.create_topic)
+    delete_topic = waited(Questions.delete_topic)
+    send = waited(Questions.send)
+    receive = waited(Questions.receive)
+    arrived = waited(Questions.arrived)
+    progress = waited(Questions.progress)
+    lag = waited(Questions.lag)
+    waiting = waited(Questions.waiting)
+    advance = waited(Questions.advance)
+    fault = waited(Questions.fault)
+    faults = waited(Questions.faults)
+    clear_faults = waited(Questions.clear_faults)
+    disconnect = waited(Questions.disconnect)
+    pause = waited(Questions.pause)
+    resume = waited(Questions.resume)
+    kill = waited(Questions.kill)
+    restart = waited(Questions.restart)
+    reset = waited(Questions.reset)

@@ -8,30 +8,33 @@ class OrderTests(RocketMQTestMixin, TestCase):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from pymq.testing import commands
-from pymq.testing.commands import (
-    MESSAGES_MAX,
-    ArrivedMessage,
-    Command,
-    FaultState,
-    GroupProgress,
-    Messages,
-    Sent,
-    ServerStatus,
-    Time,
-    Waiting,
-)
+from pymq.testing.commands import Command
 from pymq.testing.handlers import run
 from pymq.testing.kit import Kit, Setting
+from pymq.testing.questions import Question, Questions
 
 __all__ = ["EmbeddedRocketMQ", "RocketMQTestMixin"]
 
+P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+def deferred(question: Callable[Concatenate[Any, P], Question[T]]) -> Callable[Concatenate[Any, P], Deferred[T]]:
+    """A question as a method that gives a Deferred."""
+
+    @functools.wraps(question)
+    def ask(self: EmbeddedRocketMQ, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        asked = question(self, *args, **kwargs)
+        return self.do(asked.command).addCallback(asked.read)
+
+    return ask
 
 
 class EmbeddedRocketMQ:
@@ -82,132 +85,30 @@ class EmbeddedRocketMQ:
         """Do any command of `pymq.testing.commands`."""
         return Deferred.fromCoroutine(run(self._kit, command))
 
-    def status(self) -> Deferred[ServerStatus]:
-        """Where the broker is, its state and its time."""
-        return self.do(commands.Status())
-
-    def create_topic(self, topic: str, queues: int = 4) -> Deferred[str]:
-        """Make a topic, which its clients find at once; its name."""
-        return self.do(commands.CreateTopic(topic=topic, queues=queues)).addCallback(lambda _: topic)
-
     def new_topic(self, prefix: str = "topic", queues: int = 4) -> Deferred[str]:
         """Make a topic of a name that this broker did not have before; its name."""
         self._topic_count += 1
         return self.create_topic(f"{prefix}-{self._topic_count}", queues)
 
-    def delete_topic(self, topic: str) -> Deferred[None]:
-        """Delete a topic with its messages and offsets."""
-        return self.do(commands.DeleteTopic(topic=topic)).addCallback(_nothing)
-
-    def send(
-        self,
-        topic: str,
-        body: bytes | str,
-        *,
-        tags: str | None = None,
-        keys: Iterable[str] = (),
-        properties: Mapping[str, str] | None = None,
-        queue_id: int | None = None,
-        delay_level: int = 0,
-    ) -> Deferred[Sent]:
-        """Send a message, past all faults."""
-        data = body.encode() if isinstance(body, str) else body
-        return self.do(
-            commands.Send(
-                topic=topic,
-                body=data,
-                tags=tags,
-                keys=tuple(keys),
-                properties=dict(properties or {}),
-                queue_id=queue_id,
-                delay_level=delay_level,
-            )
-        )
-
-    def receive(
-        self, topic: str, count: int = 1, *, group: str = "pymq_testing", timeout_s: float = 5.0
-    ) -> Deferred[list[ArrivedMessage]]:
-        """Consume the next messages of a topic as a group, and acknowledge them. Fails with NotYet."""
-        return self.do(commands.Receive(topic=topic, count=count, group=group, timeout_s=timeout_s)).addCallback(_listed)
-
-    def arrived(
-        self, topic: str, count: int = 0, *, timeout_s: float = 5.0, skip: int = 0, most: int = MESSAGES_MAX
-    ) -> Deferred[list[ArrivedMessage]]:
-        """What arrived in a topic, waiting until at least `count` messages did; consumes nothing. Fails with NotYet."""
-        asked = commands.Arrived(topic=topic, count=count, timeout_s=timeout_s, skip=skip, most=most)
-        return self.do(asked).addCallback(_listed)
-
-    def progress(self, group: str) -> Deferred[GroupProgress]:
-        """What a consumer group acknowledged, queue by queue."""
-        return self.do(commands.Progress(group=group))
-
-    def lag(self, group: str) -> Deferred[int]:
-        """How many messages a consumer group did not acknowledge yet."""
-        return self.progress(group).addCallback(lambda progress: progress.lag)
-
-    def waiting(self, most: int = MESSAGES_MAX) -> Deferred[Waiting]:
-        """What is delayed or half, and the dead letters."""
-        return self.do(commands.ListWaiting(most=most))
-
-    def advance(self, seconds: float | None = None, *, quiet_s: float = 0.02) -> Deferred[Time]:
-        """Move the broker's clock forward; without `seconds` to when the next delayed message is due."""
-        return self.do(commands.Advance(seconds=seconds, quiet_s=quiet_s))
-
-    def fault(
-        self,
-        kind: str,
-        request: str | int | None = None,
-        *,
-        topic: str | None = None,
-        times: int | None = None,
-        code: str | int = "SYSTEM_BUSY",
-        remark: str = "refused by a fault of the testing kit",
-        delay_s: float = 1.0,
-    ) -> Deferred[FaultState]:
-        """Let requests fail: refuse, slow, drop, dropAnswer or disconnect. See docs/testing.rst."""
-        return self.do(
-            commands.SetFault(kind=kind, request=request, topic=topic, times=times, code=code, remark=remark, delay_s=delay_s)
-        )
-
-    def faults(self) -> Deferred[list[FaultState]]:
-        """The faults in force, with how often each has struck."""
-        return self.do(commands.ListFaults()).addCallback(lambda found: list(found.faults))
-
-    def clear_faults(self, fault: int | None = None) -> Deferred[int]:
-        """Take back one fault by its number, or all; how many."""
-        return self.do(commands.ClearFaults(fault=fault)).addCallback(lambda cleared: cleared.count)
-
-    def disconnect(self) -> Deferred[int]:
-        """Cut every connection once; how many."""
-        return self.do(commands.Disconnect()).addCallback(lambda cut: cut.count)
-
-    def pause(self) -> Deferred[None]:
-        """Let broker and name server hang, until `resume`."""
-        return self.do(commands.Pause()).addCallback(_nothing)
-
-    def resume(self) -> Deferred[None]:
-        """Go on after `pause`."""
-        return self.do(commands.Resume()).addCallback(_nothing)
-
-    def kill(self) -> Deferred[None]:
-        """End the broker as SIGKILL does; the name server stays."""
-        return self.do(commands.Kill()).addCallback(_nothing)
-
-    def restart(self) -> Deferred[None]:
-        """Start the broker on its port with what it stored, having stopped it if it runs."""
-        return self.do(commands.Restart()).addCallback(_nothing)
-
-    def reset(self) -> Deferred[None]:
-        """Make everything as at the beginning, on the same ports; connections are cut."""
-        return self.do(commands.Reset()).addCallback(_nothing)
-
-
-def _nothing(_: object) -> None:
-    """What most commands give."""
-
-
-def _listed(found: Messages) -> list[ArrivedMessage]:
-    return list(found.messages)
+    status = deferred(Questions.status)
+    create_topic = deferred(Questions.create_topic)
+    delete_topic = deferred(Questions.delete_topic)
+    send = deferred(Questions.send)
+    receive = deferred(Questions.receive)
+    arrived = deferred(Questions.arrived)
+    progress = deferred(Questions.progress)
+    lag = deferred(Questions.lag)
+    waiting = deferred(Questions.waiting)
+    advance = deferred(Questions.advance)
+    fault = deferred(Questions.fault)
+    faults = deferred(Questions.faults)
+    clear_faults = deferred(Questions.clear_faults)
+    disconnect = deferred(Questions.disconnect)
+    pause = deferred(Questions.pause)
+    resume = deferred(Questions.resume)
+    kill = deferred(Questions.kill)
+    restart = deferred(Questions.restart)
+    reset = deferred(Questions.reset)
 
 
 class RocketMQTestMixin:
