@@ -114,6 +114,13 @@ def in_hand(earlier, later):
     return later.offset == earlier.offset
 
 
+def from_committed(earlier, later):
+    """Go's client forgets the offset of a queue that it gives up, also when telling the broker of it failed
+    (removeUnnecessaryMessageQueue), and then asks a broker that was killed, which knows what it had saved.
+    """
+    return later.offset <= earlier.offset
+
+
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_joins_and_leaves(pymq, first, second):
     """A second consumer takes half of the queues over and gives them back."""
@@ -146,7 +153,8 @@ def test_broker_restarts(family):
                     server.start()
                     wait_more((one, two), AFTERWARDS)
             wait_all(server, topic, (one, two))
-            queues = checks.one_after_the_other([*stopped("one", one), *stopped("two", two)], in_hand)
+            again = from_committed if family == "go" else in_hand
+            queues = checks.one_after_the_other([*stopped("one", one), *stopped("two", two)], again)
             print(f"{family}: {len(hand_overs(queues))} queues changed hands")
 
 
