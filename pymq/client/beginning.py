@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pymq.client.config import ConsumeFromWhere, PushConfig
+from pymq.client.config import BalancedConfig, ConsumeFromWhere
 from pymq.client.instance import MQClientInstance
 from pymq.client.offsets import OffsetStore
 from pymq.message.topics import is_retry_topic
@@ -16,7 +16,7 @@ def begin_time_ms(consume_timestamp_s: float, started_s: float) -> int:
 
 
 async def first_offset(
-    queue: MessageQueue, offsets: OffsetStore, instance: MQClientInstance, config: PushConfig, time_ms: int
+    queue: MessageQueue, offsets: OffsetStore, instance: MQClientInstance, config: BalancedConfig, time_ms: int
 ) -> int:
     """The group's persisted offset, or what `consume_from_where` says for a group that has none.
 

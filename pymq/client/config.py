@@ -1,8 +1,8 @@
 # Tests: tests/client/test_config.py
 """What a client can be told: frozen settings with Java's names in snake_case, times in seconds.
 
-`ClientConfig` is what every client has, `ProducerConfig` and `ConsumerConfig` add their own. They are made from the keyword
-arguments of `Producer`, `PushConsumer` and `PullConsumer`; a name that does not exist is refused with the nearest one that does.
+`ClientConfig` is what every client has; producers and the kinds of consumers add their own. They are made from the keyword
+arguments of `Producer`, `PushConsumer` and their like; a name that does not exist is refused with the nearest one that does.
 """
 
 from __future__ import annotations
@@ -121,18 +121,24 @@ class ConsumerConfig(ClientConfig):
 
 
 @attrs.frozen(kw_only=True)
-class PushConfig(ConsumerConfig):
-    """The settings of a push consumer (Java: DefaultMQPushConsumer)."""
+class BalancedConfig(ConsumerConfig):
+    """The settings of consumers whose queues are pulled ahead of use: push and lite pull consumers."""
 
     consume_from_where: ConsumeFromWhere = setting(  # noqa: RUF009  # it declares a field
         ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET, "where a new group begins", choices=tuple(ConsumeFromWhere)
     )
     consume_timestamp_s: float = setting(HALF_AN_HOUR_AGO_S, "epoch seconds to begin at; negative counts back from the start")
+    pull_threshold_for_queue: int = setting(1000, "messages in hand of one queue", least=1, most=65535)
+    pull_threshold_size_for_queue: int = setting(100, "MiB in hand of one queue", least=1, most=1024)
+
+
+@attrs.frozen(kw_only=True)
+class PushConfig(BalancedConfig):
+    """The settings of a push consumer (Java: DefaultMQPushConsumer)."""
+
     consume_concurrency: int = setting(20, "calls of the listener that may be unfinished at one time", least=1, most=1000)
     consume_message_batch_max_size: int = setting(1, "messages in one call of the listener", least=1, most=1024)
     consume_concurrently_max_span: int = setting(2000, "offsets between first and last unfinished message", least=1, most=65535)
-    pull_threshold_for_queue: int = setting(1000, "messages in hand of one queue", least=1, most=65535)
-    pull_threshold_size_for_queue: int = setting(100, "MiB in hand of one queue", least=1, most=1024)
     pull_threshold_for_topic: int = setting(-1, "messages in hand of one topic, shared by its queues; -1 is no limit", least=-1)
     pull_threshold_size_for_topic: int = setting(-1, "MiB in hand of one topic; -1 is no limit", least=-1)
     pull_interval_s: float = setting(0.0, "seconds between two pulls of a queue", least=0, most=65.535)
@@ -141,6 +147,28 @@ class PushConfig(ConsumerConfig):
     suspend_current_queue_time_s: float = setting(1.0, "seconds that an ordered queue rests after SUSPEND", least=0.01, most=30)
     consume_timeout_s: float = setting(900.0, "seconds after which an unfinished message is sent back", least=1)
     await_termination_s: float = setting(3.0, "seconds that shutdown waits for unfinished listener calls", least=0)
+
+
+@attrs.frozen(kw_only=True)
+class LitePullConfig(BalancedConfig):
+    """The settings of a lite pull consumer (Java: DefaultLitePullConsumer)."""
+
+    suspend_timeout_s: float = setting(20.0, "seconds that the broker holds a pull of an empty queue", least=0.1)
+    auto_commit: bool = setting(True, "whether a poll commits now and then what the polls before it gave")
+    auto_commit_interval_s: float = setting(5.0, "seconds between two such commits", least=0.01)
+    pull_batch_size: int = setting(10, "messages of one pull, and of one poll", least=1, most=1024)
+    pull_threshold_for_all: int = setting(10_000, "messages in hand of all queues", least=1)
+    consume_max_span: int = setting(2000, "offsets between first and last message in hand of one queue", least=1, most=65535)
+    poll_timeout_s: float = setting(5.0, "seconds that a poll waits which is not told how long", least=0)
+    pull_time_delay_when_exception_s: float = setting(1.0, "seconds that a queue rests after a pull that failed", least=0.01)
+    topic_metadata_check_interval_s: float = setting(
+        30.0, "seconds between two looks whether the queues of a topic changed, where that is listened for", least=0.1
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.pull_timeout_s < self.suspend_timeout_s:
+            allowed = f"a held pull must be answered before it times out: suspend_timeout_s is {self.suspend_timeout_s:g}"
+            raise ConfigError("pull_timeout_s", self.pull_timeout_s, allowed)
 
 
 def make_config(cls: type[C], settings: Mapping[str, Any]) -> C:

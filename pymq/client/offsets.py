@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.tasks import all_of
-from pymq.errors import StoreDamaged
+from pymq.errors import ClientError, StoreDamaged
 from pymq.interfaces import IDocuments
 from pymq.wire.bodies.messagequeue import MessageQueue, parse_queue_key, queue_table
 from pymq.wire.javajson import JavaJSONError
@@ -35,6 +35,9 @@ class OffsetStore(Protocol):
 
     async def persist(self, queues: Iterable[MessageQueue]) -> None:
         """Write out the offsets of these queues. Failures are logged; the next time comes soon."""
+
+    async def save(self, queue: MessageQueue, offset: int) -> None:
+        """Set an offset, and know that it is written out. Raises BrokerRefused, NoRoute, ClientError, TRANSPORT_ERRORS."""
 
     def remove(self, queue: MessageQueue) -> None:
         """Forget a queue."""
@@ -96,6 +99,12 @@ class RemoteBrokerOffsetStore(_Memory):
         except EXPECTED_ERRORS as error:
             self._log.warn("the offset of {queue} could not be committed: {error}", queue=queue, error=error)
 
+    async def save(self, queue: MessageQueue, offset: int) -> None:
+        """Set an offset, and have the broker's answer. Raises BrokerRefused, NoRoute, TRANSPORT_ERRORS."""
+        self.update(queue, offset)
+        address, _ = await self._instance.broker_to_read(queue.topic, queue.broker_name)
+        await self._instance.api.update_consumer_offset(address, self._group, queue, offset, oneway=False)
+
 
 class LocalFileOffsetStore(_Memory):
     """Offsets in a document of this machine, in Java's form (Java: LocalFileOffsetStore)."""
@@ -124,11 +133,22 @@ class LocalFileOffsetStore(_Memory):
 
     async def persist(self, queues: Iterable[MessageQueue]) -> None:
         """Replace the document; queues that others of the group wrote stay in it."""
-        self._load_all()
         try:
-            self._documents.save(OFFSETS_DOCUMENT, {"offsetTable": queue_table(self._offsets)})
+            self._write()
         except OSError as error:
             self._log.warn("the offsets could not be written: {error}", error=error)
+
+    def _write(self) -> None:
+        self._load_all()
+        self._documents.save(OFFSETS_DOCUMENT, {"offsetTable": queue_table(self._offsets)})
+
+    async def save(self, queue: MessageQueue, offset: int) -> None:
+        """Set an offset and replace the document. Raises ClientError."""
+        self.update(queue, offset)
+        try:
+            self._write()
+        except (OSError, StoreDamaged) as error:
+            raise ClientError(f"the offsets could not be written: {error}; mend that, or set offset_store_folder") from error
 
     def remove(self, queue: MessageQueue) -> None:
         """Nothing is forgotten: a queue that comes back goes on where it was."""

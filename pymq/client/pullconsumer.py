@@ -3,34 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 
-from pymq.client.allocate import allocator_of
 from pymq.client.config import ConsumerConfig, MessageModel
-from pymq.client.hooks import ConsumeMessageContext, ConsumeMessageHook, run_hooks
+from pymq.client.consumer import Consumer
 from pymq.client.instance import MQClientInstance
-from pymq.client.localfile import LocalDocuments, offsets_folder
-from pymq.client.member import Member
 from pymq.client.messageselector import MessageSelector, subscription_of
-from pymq.client.offsets import LocalFileOffsetStore, OffsetStore, RemoteBrokerOffsetStore
 from pymq.client.pulling import PullClient
-from pymq.client.results import ConsumeStatus, PullResult
-from pymq.client.trace import TraceDispatcher, consume_hook
-from pymq.errors import ClientError, RequestError
-from pymq.interfaces import IDocuments
-from pymq.message.message import StoredMessage
-from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
-from pymq.wire.bodies.heartbeat import SUBSCRIBE_ALL, ConsumerData, SubscriptionData, build_subscription
+from pymq.client.results import PullResult
+from pymq.errors import ClientError
+from pymq.wire.bodies.connections import ConsumerRunningInfo
+from pymq.wire.bodies.heartbeat import SUBSCRIBE_ALL, ConsumerData, build_subscription
 from pymq.wire.bodies.messagequeue import MessageQueue
-from pymq.wire.codes import ResponseCode
 
 PULL_COUNT_MAX = 32
 
 
-class PullConsumer(Member[ConsumerConfig]):
+class PullConsumer(Consumer[ConsumerConfig]):
     """Pulls when it is told to.
 
     ::
@@ -43,56 +34,31 @@ class PullConsumer(Member[ConsumerConfig]):
             await consumer.update_consume_offset(queue, result.next_offset)
         await consumer.shutdown()
 
-    The settings are those of ConsumerConfig.
+    `hooks` are told of every pull that found messages. The settings are those of ConsumerConfig.
     """
 
     kind = "pull consumer"
     config_class = ConsumerConfig
 
-    def __init__(
-        self, group: str, *, hooks: Sequence[ConsumeMessageHook] = (), documents: IDocuments | None = None, **settings: Any
-    ) -> None:
-        """`hooks` are told of every pull that found messages, which count as consumed then; `documents` replaces the folder in
-        which a broadcast group keeps its offsets. Raises ConfigError, ClientError.
-        """
-        super().__init__(group, **settings)
-        self._has_own_instance = self.config.message_model is MessageModel.CLUSTERING
-        self._hooks = list(hooks)
-        self._documents = documents
-        self._trace: TraceDispatcher | None = None
-        self._allocator = allocator_of(self.config.allocate_strategy)
-        self._subscriptions: dict[str, SubscriptionData] = {}
-        self._used: set[MessageQueue] = set()
-
     def register_topic(self, topic: str) -> None:
         """Tell the brokers that this group reads a topic, as `fetch_queues_in_balance` needs it."""
         topic = self.namespace.wrap(topic)
-        self._subscriptions[topic] = build_subscription(topic, SUBSCRIBE_ALL, sub_version=int(self.clock.seconds() * 1000))
+        self._subscriptions[topic] = build_subscription(topic, SUBSCRIBE_ALL, sub_version=self._now_ms())
 
     # Life
 
     def _join(self, instance: MQClientInstance) -> None:
-        self._offsets = self._make_offsets(instance)
+        super()._join(instance)
         self._client = PullClient(self.group, instance)
-        if self.config.enable_msg_trace:
-            assert self._ids is not None, "made together with the instance"
-            self._trace, hook = consume_hook(self.group, self.config.customized_trace_topic, instance, self.tasks, self._ids.next)
-            self._hooks.append(hook)
+        self._used: set[MessageQueue] = set()
         instance.add_consumer(self)
-
-    def _make_offsets(self, instance: MQClientInstance) -> OffsetStore:
-        if self.config.message_model is MessageModel.CLUSTERING:
-            return RemoteBrokerOffsetStore(self.group, instance)
-        folder = offsets_folder(self.config.offset_store_folder, instance.client_id, self.group)
-        return LocalFileOffsetStore(LocalDocuments(folder) if self._documents is None else self._documents)
 
     async def _started(self, instance: MQClientInstance) -> None:
         await instance.update_all_routes()
         await instance.heartbeat_all()
 
     async def _stopping(self, instance: MQClientInstance) -> None:
-        if self._trace is not None:
-            await self._trace.close()
+        await self._close_trace()
         await self.persist_offsets()
         await instance.unregister(None, self.group)
 
@@ -152,33 +118,18 @@ class PullConsumer(Member[ConsumerConfig]):
         if offset < 0 or max_count <= 0:
             raise ClientError(f"offset {offset}, count {max_count}: the offset must be 0 or more, the count 1 or more")
         queue = self.namespace.wrap_queue(queue)
-        subscription = subscription_of(queue.topic, expression, sub_version=int(self.clock.seconds() * 1000))
+        subscription = subscription_of(queue.topic, expression, sub_version=self._now_ms())
         self._used.add(queue)
         client = self._client
         result = await client.pull(queue, offset, subscription, count_max=max_count, timeout_s=timeout_s, suspend_s=suspend_s)
-        for message in result.messages:
-            message.topic = self.namespace.unwrap(message.topic)
-        if self._hooks and result.messages:
-            self._tell_hooks(queue, result.messages)
+        self._given(queue, result.messages)
         return result
-
-    def _tell_hooks(self, queue: MessageQueue, messages: Sequence[StoredMessage]) -> None:
-        """What was pulled counts as consumed, as in Java: nobody here knows what becomes of it."""
-        context = ConsumeMessageContext(self.group, messages, self.namespace.unwrap_queue(queue))
-        run_hooks(self._hooks, "consume_message_before", context)
-        context.status = ConsumeStatus.CONSUME_SUCCESS
-        run_hooks(self._hooks, "consume_message_after", context)
 
     # Offsets
 
     def fetch_consume_offset(self, queue: MessageQueue, *, from_store: bool = False) -> Deferred[int]:
         """The group's offset of a queue: what was last set here, else what is persisted; -1 when there is none."""
-        return self._do(self._fetch_consume_offset(queue, from_store))
-
-    async def _fetch_consume_offset(self, queue: MessageQueue, from_store: bool) -> int:
-        queue = self.namespace.wrap_queue(queue)
-        offset = -1 if from_store else self._offsets.read(queue)
-        return offset if offset >= 0 else await self._offsets.load(queue)
+        return self._do(self._offset_of(queue, from_store=from_store))
 
     def update_consume_offset(self, queue: MessageQueue, offset: int) -> Deferred[None]:
         """Set the group's offset of a queue; it is committed every few seconds, and by `persist`."""
@@ -224,10 +175,6 @@ class PullConsumer(Member[ConsumerConfig]):
             self._offsets.update(queue, offset)
         await self.persist_offsets()
 
-    def offsets_of(self, topic: str) -> dict[MessageQueue, int]:
-        """Our offsets of a topic."""
-        return self._offsets.table_of(topic)
-
     def running_info(self) -> ConsumerRunningInfo:
         """What this consumer does, for operators."""
         return ConsumerRunningInfo(
@@ -238,7 +185,3 @@ class PullConsumer(Member[ConsumerConfig]):
             },
             subscription_set=tuple(self._subscriptions.values()),
         )
-
-    async def consume_directly(self, message: StoredMessage) -> ConsumeMessageDirectlyResult:
-        """Refused: there is no listener. Raises RequestError."""
-        raise RequestError(ResponseCode.SYSTEM_ERROR, f"The Consumer Group <{self.group}> pulls by hand and has no listener")

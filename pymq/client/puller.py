@@ -1,36 +1,25 @@
 # Tests: tests/client/test_puller.py
-"""A push consumer's pull loops, one for each queue, with their brakes (Java: PullMessageService)."""
+"""A push consumer's pull loops, with their brakes (Java: DefaultMQPushConsumerImpl.pullMessage)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-
 from pymq.client.config import MessageModel, PushConfig
-from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
+from pymq.client.instance import MQClientInstance
 from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
-from pymq.client.pulling import PullClient
-from pymq.client.results import PullResult, PullStatus
+from pymq.client.pullloops import FLOW_CONTROL_PAUSE_S, SUSPENDED_PAUSE_S, PullLoops
+from pymq.client.results import PullResult
 from pymq.client.tasks import Tasks
-from pymq.errors import BrokerRefused, DecodeError, RequestError
 from pymq.message.message import StoredMessage
-from pymq.message.topics import is_retry_topic
 from pymq.wire.bodies.heartbeat import EXPRESSION_TAG, SubscriptionData
 from pymq.wire.bodies.messagequeue import MessageQueue
-from pymq.wire.codes import ResponseCode
 
-#: While too much is in hand, and after an answer of FLOW_CONTROL, an error, a refused offset, or while the consumer is suspended.
-FLOW_CONTROL_PAUSE_S = 0.05
-BUSY_PAUSE_S = 0.02
+#: After an error, and after a refused offset.
 ERROR_PAUSE_S = 3.0
-#: A broker that was restarted does not know the group until the next heartbeat, which is sent at once.
-UNKNOWN_PAUSE_S = 0.5
 ILLEGAL_OFFSET_PAUSE_S = 10.0
-SUSPENDED_PAUSE_S = 1.0
 _MIB = 1024 * 1024
 
 
@@ -43,10 +32,10 @@ class Consumption(Protocol):
         """Messages were put into `held`; `dispatch` says that an ordered consumer must be started for it."""
 
 
-class Puller:
-    """Pulls every queue that is `taken` until it is `let_go`."""
+class Puller(PullLoops):
+    """Pulls for a push consumer, into the hands of its `consumption`."""
 
-    _log = Logger()
+    _error_pause_s = ERROR_PAUSE_S
 
     def __init__(
         self,
@@ -61,67 +50,31 @@ class Puller:
         first_offset: Callable[[MessageQueue], Any],
         illegal_offset: Callable[[ProcessQueue], None],
     ) -> None:
-        self._group = group
-        self._instance = instance
+        super().__init__(group, instance, tasks=tasks, subscriptions=subscriptions)
         self._config = config
-        self._tasks = tasks
         self._offsets = offsets
-        self._subscriptions = subscriptions
         self._consumption = consumption
         self._first_offset = first_offset
         self._illegal_offset = illegal_offset
-        self._client = PullClient(group, instance)
-        self._loops: dict[MessageQueue, Deferred[Any]] = {}
         self._queues_of_topic: dict[str, int] = {}
         self.is_suspended = False
-        self.pause_count = 0
 
     def taken(self, held: ProcessQueue, offset: int) -> None:
         """Begin to pull a queue."""
         topic = held.queue.topic
         self._queues_of_topic[topic] = self._queues_of_topic.get(topic, 0) + 1
-        self._loops[held.queue] = self._tasks.spawn(self._loop(held, offset), f"pulling {held.queue}")
+        super().taken(held, offset)
 
     def let_go(self, held: ProcessQueue) -> None:
         """End it."""
-        loop = self._loops.pop(held.queue, None)
-        if loop is not None:
+        if held.queue in self._loops:
             self._queues_of_topic[held.queue.topic] -= 1
-            self._client.forget(held.queue)
-            loop.cancel()
+        super().let_go(held)
 
-    async def _loop(self, held: ProcessQueue, offset: int) -> None:
+    async def _run(self, held: ProcessQueue, offset: int) -> None:
         if self._consumption.is_orderly:
             offset = await self._offset_under_lock(held, offset)
-        while not held.dropped:
-            held.last_pull_ms = self._instance.now_ms()
-            pause_s = self._brake(held)
-            if pause_s:
-                self.pause_count += 1
-                await self._tasks.sleep(pause_s)
-                continue
-            subscription = self._subscriptions.get(held.queue.topic)
-            if subscription is None:
-                await self._tasks.sleep(ERROR_PAUSE_S)
-                continue
-            begun_ms = held.last_pull_ms
-            try:
-                result = await self._pull(held, offset, subscription)
-            except (*EXPECTED_ERRORS, DecodeError, RequestError) as error:
-                await self._tasks.sleep(self._pause_after(error, held.queue))
-                continue
-            if held.dropped:
-                return
-            if result.status is PullStatus.OFFSET_ILLEGAL:
-                await self._start_over(held, offset, result)
-                return
-            offset = result.next_offset
-            if result.status is PullStatus.FOUND:
-                elapsed_ms = self._instance.now_ms() - begun_ms
-                self._instance.stats.pulled(self._group, held.queue.topic, len(result.messages), elapsed_ms)
-            self._hand_over(held, result)
-            if self._config.pull_interval_s > 0:
-                await self._tasks.sleep(self._config.pull_interval_s)
+        await self._loop(held, offset)
 
     async def _offset_under_lock(self, held: ProcessQueue, offset: int) -> int:
         """Where an ordered queue begins: asked again when the lock came late, for its last owner may have gone on meanwhile."""
@@ -169,19 +122,9 @@ class Puller:
             send_expression=config.post_subscription_when_pull and subscription.expression_type == EXPRESSION_TAG,
         )
 
-    def _pause_after(self, error: Exception, queue: MessageQueue) -> float:
-        if isinstance(error, BrokerRefused) and error.code == ResponseCode.FLOW_CONTROL:
-            return BUSY_PAUSE_S
-        if isinstance(error, BrokerRefused) and error.code == ResponseCode.SUBSCRIPTION_NOT_EXIST:
-            self._instance.heartbeat_soon()
-            return UNKNOWN_PAUSE_S
-        if not is_retry_topic(queue.topic):
-            self._log.warn(
-                "pulling {queue} failed, again in {pause_s:g} s: {error}", queue=queue, pause_s=ERROR_PAUSE_S, error=error
-            )
-        return ERROR_PAUSE_S
-
-    def _hand_over(self, held: ProcessQueue, result: PullResult) -> None:
+    async def _hand_over(self, held: ProcessQueue, result: PullResult) -> None:
+        if held.dropped:
+            return
         if result.messages:
             messages = list(result.messages)
             dispatch = held.put(messages)
@@ -189,15 +132,11 @@ class Puller:
         elif not held.has_messages():
             # Nothing of what was passed over concerns us, so the group has consumed it (Java: correctTagsOffset).
             self._offsets.update(held.queue, result.next_offset, increase_only=True)
+        if self._config.pull_interval_s > 0:
+            await self._tasks.sleep(self._config.pull_interval_s)
 
-    async def _start_over(self, held: ProcessQueue, offset: int, result: PullResult) -> None:
-        """The broker does not have our offset: go on at the one it gave, after a pause in which others may settle."""
-        self._log.warn(
-            "{queue} has no offset {offset}; it goes on at {next_offset}",
-            queue=held.queue,
-            offset=offset,
-            next_offset=result.next_offset,
-        )
+    async def _offset_illegal(self, held: ProcessQueue, result: PullResult) -> None:
+        """Start over, after a pause in which others may settle."""
         held.dropped = True
         await self._tasks.sleep(ILLEGAL_OFFSET_PAUSE_S)
         self._offsets.update(held.queue, result.next_offset)

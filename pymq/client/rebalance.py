@@ -10,13 +10,12 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pymq.client.config import MessageModel
 from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
+from pymq.client.share import Share
 from pymq.client.tasks import all_of
 from pymq.errors import NoRoute
-from pymq.interfaces import IQueueAllocator
 from pymq.message.topics import is_retry_topic
 from pymq.wire.bodies.heartbeat import SubscriptionData
 from pymq.wire.bodies.messagequeue import MessageQueue
@@ -26,7 +25,11 @@ FirstOffset = Callable[[MessageQueue], Coroutine[Any, Any, int]]
 
 
 class Rebalancer:
-    """The queues of one push consumer. `taken` is told of each one taken up and its first offset, `let_go` of each given up."""
+    """The queues of one consumer. `taken` is told of each one taken up and its first offset, `let_go` of each given up.
+
+    `share` says which are ours; with `locks_queues` none is taken up without the broker's lock on it. `changed` is told when a
+    round ends with other queues than it began with.
+    """
 
     _log = Logger()
 
@@ -35,9 +38,8 @@ class Rebalancer:
         group: str,
         instance: MQClientInstance,
         *,
-        model: MessageModel,
-        is_orderly: bool,
-        allocator: IQueueAllocator,
+        share: Share,
+        locks_queues: bool,
         offsets: OffsetStore,
         subscriptions: Mapping[str, SubscriptionData],
         first_offset: FirstOffset,
@@ -47,9 +49,8 @@ class Rebalancer:
     ) -> None:
         self._group = group
         self._instance = instance
-        self._model = model
-        self._locks_queues = is_orderly and model is MessageModel.CLUSTERING
-        self._allocator = allocator
+        self._share = share
+        self._locks_queues = locks_queues
         self._offsets = offsets
         self._subscriptions = subscriptions
         self._first_offset = first_offset
@@ -86,11 +87,7 @@ class Rebalancer:
         queues = self._instance.routes.subscribe_queues(topic)
         if queues is None:
             return True
-        if self._model is MessageModel.BROADCASTING:
-            mine = set(queues)
-        else:
-            members = await self._instance.consumer_ids(topic, self._group)
-            mine = set(self._allocator.allocate(self._group, self._instance.client_id, list(queues), members))
+        mine = set(await self._share(topic, queues))
         balanced = True
         now_ms = self._instance.now_ms()
         for queue, held in list(self.queues.items()):
@@ -133,11 +130,14 @@ class Rebalancer:
                 self._log.warn("where to begin with {queue} could not be asked: {error}", queue=queue, error=begin.value)
                 balanced = False
             elif queue not in self.queues and isinstance(begin, int) and begin >= 0:
-                held = ProcessQueue(queue, self._instance.now_ms())
-                held.locked = self._locks_queues
-                self.queues[queue] = held
-                self._taken(held, begin)
+                self._take(queue, begin)
         return balanced
+
+    def _take(self, queue: MessageQueue, begin: int) -> None:
+        held = ProcessQueue(queue, self._instance.now_ms())
+        held.locked = self._locks_queues
+        self.queues[queue] = held
+        self._taken(held, begin)
 
     def forget(self, held: ProcessQueue) -> None:
         """A queue is to be taken up anew by the next round."""
@@ -145,6 +145,11 @@ class Rebalancer:
         if self.queues.get(held.queue) is held:
             del self.queues[held.queue]
         self._let_go(held)
+
+    def begin_anew(self, held: ProcessQueue, offset: int) -> None:
+        """Go on with a queue of ours at another offset; what is in hand of it is forgotten."""
+        self.forget(held)
+        self._take(held.queue, offset)
 
     def take_no_more(self) -> None:
         """Take up no queue from now on, also in a round that is under way."""

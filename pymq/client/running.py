@@ -1,21 +1,21 @@
 # Tests: tests/client/test_running.py
-"""What a push consumer tells operators about itself (remoting.md 3.11: codes 307 and 309)."""
+"""What a consumer tells operators about itself (remoting.md 3.11: codes 307 and 309)."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
-from pymq.client.config import PushConfig
+from pymq.client.instance import MQClientInstance
 from pymq.client.listening import ListenerCall
 from pymq.client.offsets import OffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext
 from pymq.interfaces import IClock
 from pymq.message.message import StoredMessage
-from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, ConsumeStatus, ProcessQueueInfo
+from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, ProcessQueueInfo
 from pymq.wire.bodies.heartbeat import SubscriptionData
 
 #: The name that tools show for PROTOCOL_VERSION.
@@ -44,29 +44,29 @@ def queue_info(held: ProcessQueue, commit_offset: int) -> ProcessQueueInfo:
 
 
 def running_info(
-    config: PushConfig,
-    name_servers: Sequence[str],
-    is_orderly: bool,
+    consume_type: str,
+    instance: MQClientInstance,
+    group: str,
+    *,
     started_ms: int,
     subscriptions: Iterable[SubscriptionData],
     queues: Iterable[ProcessQueue],
     offsets: OffsetStore,
-    status_of: Callable[[str], ConsumeStatus],
+    more: Mapping[str, str],
 ) -> ConsumerRunningInfo:
-    """The answer to GET_CONSUMER_RUNNING_INFO; `status_of` gives the lately consumed of a topic."""
+    """The answer to GET_CONSUMER_RUNNING_INFO; `more` are further properties."""
     subscribed = tuple(subscriptions)
     return ConsumerRunningInfo(
         properties={
-            "PROP_NAMESERVER_ADDR": ";".join(name_servers),
-            "PROP_THREADPOOL_CORE_SIZE": str(config.consume_concurrency),
-            "PROP_CONSUMEORDERLY": str(is_orderly).lower(),
-            "PROP_CONSUME_TYPE": "CONSUME_PASSIVELY",
+            "PROP_NAMESERVER_ADDR": ";".join(instance.name_servers),
+            "PROP_CONSUME_TYPE": consume_type,
             "PROP_CLIENT_VERSION": VERSION_NAME,
             "PROP_CONSUMER_START_TIMESTAMP": str(started_ms),
+            **more,
         },
         subscription_set=subscribed,
         mq_table={held.queue: queue_info(held, offsets.read(held.queue)) for held in queues},  # type: ignore[misc]
-        status_table={subscription.topic: status_of(subscription.topic) for subscription in subscribed},
+        status_table={one.topic: instance.stats.status_of(group, one.topic) for one in subscribed},
     )
 
 

@@ -7,15 +7,8 @@ from typing import Any
 from pymq.client.config import PushConfig, make_config
 from pymq.client.offsets import RemoteBrokerOffsetStore
 from pymq.client.processqueue import ProcessQueue
-from pymq.client.puller import (
-    BUSY_PAUSE_S,
-    ERROR_PAUSE_S,
-    FLOW_CONTROL_PAUSE_S,
-    ILLEGAL_OFFSET_PAUSE_S,
-    SUSPENDED_PAUSE_S,
-    UNKNOWN_PAUSE_S,
-    Puller,
-)
+from pymq.client.puller import ERROR_PAUSE_S, ILLEGAL_OFFSET_PAUSE_S, Puller
+from pymq.client.pullloops import BUSY_PAUSE_S, FLOW_CONTROL_PAUSE_S, SUSPENDED_PAUSE_S, UNKNOWN_PAUSE_S
 from pymq.client.tasks import Tasks
 from pymq.message import flags
 from pymq.message.message import StoredMessage

@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from pymq.client.balanced import ROUTE_CHASE_S
 from pymq.client.messageselector import MessageSelector
-from pymq.client.pushconsumer import ROUTE_CHASE_S, PushConsumer
+from pymq.client.pushconsumer import PushConsumer
 from pymq.client.results import ConsumeStatus
 from pymq.errors import BrokerRefused, ClientError, ConfigError, NotStarted
 from pymq.message.message import Message

@@ -9,6 +9,7 @@ from pymq.client.config import MessageModel
 from pymq.client.offsets import RemoteBrokerOffsetStore
 from pymq.client.processqueue import PULL_IDLE_MAX_MS, ProcessQueue
 from pymq.client.rebalance import Rebalancer
+from pymq.client.share import SharedOut, everything
 from pymq.errors import BrokerRefused
 from pymq.wire.bodies.heartbeat import build_subscription
 from pymq.wire.bodies.messagequeue import MessageQueue
@@ -54,12 +55,12 @@ class RebalanceTests(ClientCase):
 
     def make(self, model: MessageModel = MessageModel.CLUSTERING, *, is_orderly: bool = False) -> Rebalancer:
         """A rebalancer of that kind."""
+        is_shared = model is MessageModel.CLUSTERING
         return Rebalancer(
             "g",
             self.shared,
-            model=model,
-            is_orderly=is_orderly,
-            allocator=AllocateAverage(),
+            share=SharedOut("g", self.shared, AllocateAverage()) if is_shared else everything,
+            locks_queues=is_orderly and is_shared,
             offsets=self.offsets,
             subscriptions=self.subscriptions,
             first_offset=self.first_offset,
