@@ -4,22 +4,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from pymq.client.config import MessageModel, PushConfig
+from pymq.client.config import PushConfig
 from pymq.client.consumption import TURN_S, Consumption, ConsumptionParts
 from pymq.client.instance import MQClientInstance
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeContext, ConsumeStatus
+from pymq.client.settling import PullSettling, Settling
 from pymq.message.message import StoredMessage
 from pymq.periodic import Periodic
 
-#: A message that no broker would take back is consumed again after so long.
-LOCAL_RETRY_S = 5.0
 #: The delay level of messages that were too long in the listener's hands.
 TIMEOUT_DELAY_LEVEL = 3
 TIMEOUT_CHECK_S_MAX = 60.0
@@ -28,10 +26,11 @@ TIMEOUT_CHECK_S_MAX = 60.0
 class _Call:
     """One call of the listener."""
 
-    __slots__ = ("begun_ms", "context", "held", "messages", "waiting")
+    __slots__ = ("begun_ms", "context", "held", "messages", "settling", "waiting")
 
-    def __init__(self, held: ProcessQueue, messages: list[StoredMessage], context: ConsumeContext) -> None:
+    def __init__(self, held: Any, messages: list[StoredMessage], context: ConsumeContext, settling: Settling) -> None:
         self.held = held
+        self.settling = settling
         self.messages = messages
         self.context = context
         self.begun_ms = 0
@@ -39,13 +38,21 @@ class _Call:
 
 
 class ConcurrentConsumption(Consumption):
-    """Calls the listener for what was pulled; up to `consume_concurrency` calls may be unfinished."""
+    """Calls the listener for what was pulled or popped; up to `consume_concurrency` calls may be unfinished."""
 
     is_orderly = False
     _log = Logger()
 
     def __init__(self, group: str, config: PushConfig, instance: MQClientInstance, parts: ConsumptionParts) -> None:
         super().__init__(group, config, instance, parts)
+        self._pulled = PullSettling(
+            config.message_model,
+            instance,
+            tasks=parts.tasks,
+            offsets=parts.offsets,
+            send_back=parts.send_back,
+            again=lambda held, messages: self.submit(held, messages, dispatch=False),
+        )
         self._queued: deque[_Call] = deque()
         self._pumping = False
         check_s = min(config.consume_timeout_s, TIMEOUT_CHECK_S_MAX)
@@ -69,10 +76,15 @@ class ConcurrentConsumption(Consumption):
 
     def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
         """Messages were pulled and put into `held`."""
+        self.consume(held, messages, self._pulled)
+
+    def consume(self, held: Any, messages: list[StoredMessage], settling: Settling) -> None:
+        """Have messages consumed; `held` is what they are in hand as, `settling` says what becomes of them."""
         self._restore(messages)
         size = self._config.consume_message_batch_max_size
         queue = self._namespace.unwrap_queue(held.queue)
-        self._queued.extend(_Call(held, messages[at : at + size], ConsumeContext(queue)) for at in range(0, len(messages), size))
+        for at in range(0, len(messages), size):
+            self._queued.append(_Call(held, messages[at : at + size], ConsumeContext(queue), settling))
         self._pump()
 
     def _pump(self) -> None:
@@ -95,7 +107,8 @@ class ConcurrentConsumption(Consumption):
         self._pump()
 
     def _begin(self, call: _Call) -> None:
-        if call.held.dropped:
+        if not call.settling.is_ours(call.held, call.messages):
+            call.settling.abandon(call.held, call.messages)
             return
         call.begun_ms = self._instance.now_ms()
         # Open also while the listener is running: it may shut the consumer down, and its messages count all the same.
@@ -119,58 +132,32 @@ class ConcurrentConsumption(Consumption):
         self._call_ended()
 
     def _finished(self, call: _Call, status: ConsumeStatus) -> None:
-        messages = call.messages
-        if call.held.dropped:
-            self._log.debug("{queue} is not ours any more; its messages are consumed elsewhere too", queue=call.held.queue)
-            return
-        done_count = max(min(call.context.ack_index + 1, len(messages)), 0) if status.is_success else 0
-        failed = messages[done_count:]
-        elapsed_ms = self._instance.now_ms() - call.begun_ms
-        self._instance.stats.consumed(self._group, call.held.queue.topic, done_count, len(failed), elapsed_ms)
-        if not failed:
-            self._done(call.held, messages)
-            return
-        if self._config.message_model is MessageModel.BROADCASTING:
-            for message in failed:
-                self._log.warn("{msg_id} was not consumed, and broadcast messages do not come again", msg_id=message.msg_id)
-            self._done(call.held, messages)
-            return
-        self._done(call.held, messages[:done_count])
-        self._tasks.spawn(self._retry(call.held, failed, call.context.delay_level), "sending messages back")
+        done_count = max(min(call.context.ack_index + 1, len(call.messages)), 0) if status.is_success else 0
+        if self._settle(call, done_count, call.context.delay_level):
+            failed_count = len(call.messages) - done_count
+            elapsed_ms = self._instance.now_ms() - call.begun_ms
+            self._instance.stats.consumed(self._group, call.held.queue.topic, done_count, failed_count, elapsed_ms)
 
-    def _done(self, held: ProcessQueue, messages: Sequence[StoredMessage]) -> None:
-        offset = held.remove(messages, self._instance.now_ms())
-        if offset >= 0 and not held.dropped:
-            self._offsets.update(held.queue, offset, increase_only=True)
-
-    async def _retry(self, held: ProcessQueue, messages: list[StoredMessage], delay_level: int) -> None:
-        """Send messages back; those that no broker takes are consumed here again after a while."""
-        left = []
-        for message in messages:
-            if await self._send_back.send_back(message, delay_level):
-                self._done(held, [message])
-            else:
-                message.reconsume_times += 1
-                left.append(message)
-        if left:
-            await self._tasks.sleep(LOCAL_RETRY_S)
-            self.submit(held, left, dispatch=False)
+    def _settle(self, call: _Call, done_count: int, delay_level: int) -> bool:
+        """So many of a call's messages are consumed, the others failed; whether that counts."""
+        if not call.settling.is_ours(call.held, call.messages):
+            call.settling.abandon(call.held, call.messages)
+            return False
+        call.settling.settle(call.held, call.messages[:done_count], call.messages[done_count:], delay_level)
+        return True
 
     def take_back_overdue(self) -> None:
-        """Send messages back that the listener has had for longer than `consume_timeout_s` (Java: cleanExpiredMsg)."""
+        """Have messages come again that the listener has had for longer than `consume_timeout_s` (Java: cleanExpiredMsg)."""
         limit_ms = self._instance.now_ms() - int(self._config.consume_timeout_s * 1000)
         for call in [call for call in self._open if call.begun_ms < limit_ms]:
             self._open.discard(call)
             self._log.warn(
-                "the listener has not finished {msg_id} within {limit_s:g} s; it is sent back",
+                "the listener has not finished {msg_id} within {limit_s:g} s; it is to come again",
                 msg_id=call.messages[0].msg_id,
                 limit_s=self._config.consume_timeout_s,
             )
             if call.waiting is not None:
                 call.waiting.cancel()
-            if self._config.message_model is MessageModel.BROADCASTING:
-                self._done(call.held, call.messages)
-            else:
-                self._tasks.spawn(self._retry(call.held, call.messages, TIMEOUT_DELAY_LEVEL), "sending messages back")
+            self._settle(call, 0, TIMEOUT_DELAY_LEVEL)
         self._call_ended()
         self._pump()

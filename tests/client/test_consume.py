@@ -7,12 +7,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from pymq.client.config import PushConfig, make_config
-from pymq.client.consume import LOCAL_RETRY_S, TURN_S, ConcurrentConsumption
+from pymq.client.consume import TURN_S, ConcurrentConsumption
 from pymq.client.consumption import ConsumptionParts
 from pymq.client.listening import ListenerCall
 from pymq.client.offsets import RemoteBrokerOffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ConsumeStatus
+from pymq.client.settling import LOCAL_RETRY_S
 from pymq.client.tasks import Tasks
 from tests.client.cases import ClientCase, queue, stored
 
