@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from pymq import client as on_deferreds
 from pymq.aio.deliveries import Deliveries, Messages
 from pymq.aio.face import Face, awaited, bridged, passed
 from pymq.aio.looptransport import on_loop
+from pymq.client.balanced import QueueListener
 from pymq.client.listening import Listener
+from pymq.client.results import ServiceState
+from pymq.client.topicwatch import TopicListener
+from pymq.errors import NotStarted
 from pymq.interfaces import IDocuments
-from pymq.message.message import StoredMessage
+from pymq.message.message import MessageQueue, StoredMessage
 
 
 class PushConsumer(Face[on_deferreds.PushConsumer]):
@@ -79,6 +85,84 @@ class PushConsumer(Face[on_deferreds.PushConsumer]):
     suspend = passed(on_deferreds.PushConsumer.suspend)
     resume = passed(on_deferreds.PushConsumer.resume)
     fetch_subscribe_queues = awaited(on_deferreds.PushConsumer.fetch_subscribe_queues)
+
+
+class LitePullConsumer(Face[on_deferreds.LitePullConsumer]):
+    """Gives messages when it is asked for them, some at a time by `poll`, or one by one to `async for`::
+
+        consumer = LitePullConsumer("my-group", namesrv_addr="127.0.0.1:9876")
+        consumer.subscribe("my-topic")
+        async with consumer:
+            async for message in consumer:
+                print(message.body)
+
+    In the loop a message counts as consumed when the next one is asked for, or when `commit` says so. The loop ends when the
+    consumer is shut down. A task that is cancelled while it polls takes no messages.
+
+    Settings, methods and errors are those of `pymq.client.LitePullConsumer`; its listeners may be coroutine functions.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        *,
+        hooks: Sequence[on_deferreds.ConsumeMessageHook] = (),
+        documents: IDocuments | None = None,
+        queue_listener: QueueListener | None = None,
+        **settings: Any,
+    ) -> None:
+        """Raises ConfigError, ClientError."""
+        listener = None if queue_listener is None else bridged(queue_listener)
+        more = on_loop(settings)
+        self.client = on_deferreds.LitePullConsumer(group, hooks=hooks, documents=documents, queue_listener=listener, **more)
+
+    async def poll(self, timeout_s: float | None = None, max_count: int | None = None) -> list[StoredMessage]:
+        """The next messages, of one queue, at most `max_count` or `pull_batch_size`; an empty list when none came in
+        `timeout_s`, which may be infinite, or `poll_timeout_s`. What earlier polls gave counts as consumed.
+        """
+        polled = self.client.poll(timeout_s, max_count).asFuture(asyncio.get_running_loop())
+        try:
+            return await polled
+        except asyncio.CancelledError:
+            if polled.done() and not polled.cancelled() and polled.exception() is None:
+                # They came, but the task was cancelled before it saw them.
+                self.client.put_back()
+            raise
+
+    async def __aiter__(self) -> AsyncIterator[StoredMessage]:
+        while True:
+            try:
+                messages = await self.poll(math.inf, 1)
+            except NotStarted:
+                if self.state is ServiceState.SHUTDOWN_ALREADY:
+                    return
+                raise
+            for message in messages:
+                yield message
+
+    def register_topic_message_queue_change_listener(self, topic: str, listener: TopicListener) -> None:
+        """Have `listener` called with the topic and its queues when they are others than before; looked at every
+        `topic_metadata_check_interval_s`.
+        """
+        self.client.register_topic_message_queue_change_listener(topic, bridged(listener))
+
+    @property
+    def queues(self) -> list[MessageQueue]:
+        """The queues that are ours now, sorted."""
+        return self.client.queues
+
+    subscribe = passed(on_deferreds.LitePullConsumer.subscribe)
+    unsubscribe = passed(on_deferreds.LitePullConsumer.unsubscribe)
+    assign = passed(on_deferreds.LitePullConsumer.assign)
+    pause = passed(on_deferreds.LitePullConsumer.pause)
+    resume = passed(on_deferreds.LitePullConsumer.resume)
+    fetch_message_queues = awaited(on_deferreds.LitePullConsumer.fetch_message_queues)
+    seek = awaited(on_deferreds.LitePullConsumer.seek)
+    seek_to_begin = awaited(on_deferreds.LitePullConsumer.seek_to_begin)
+    seek_to_end = awaited(on_deferreds.LitePullConsumer.seek_to_end)
+    offset_for_timestamp = awaited(on_deferreds.LitePullConsumer.offset_for_timestamp)
+    committed = awaited(on_deferreds.LitePullConsumer.committed)
+    commit = awaited(on_deferreds.LitePullConsumer.commit)
 
 
 class PullConsumer(Face[on_deferreds.PullConsumer]):

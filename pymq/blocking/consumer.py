@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,10 +12,14 @@ from typing import Any
 from pymq import aio
 from pymq.blocking.face import Face, handed, in_threads, waited
 from pymq.blocking.loopthread import LOOP_THREAD
+from pymq.client.balanced import QueueListener
 from pymq.client.hooks import ConsumeMessageHook
 from pymq.client.listening import Listener
+from pymq.client.results import ServiceState
+from pymq.client.topicwatch import TopicListener
+from pymq.errors import ClientError
 from pymq.interfaces import IDocuments
-from pymq.message.message import StoredMessage
+from pymq.message.message import MessageQueue, StoredMessage
 
 
 class PushConsumer(Face[aio.PushConsumer]):
@@ -76,6 +81,79 @@ class PushConsumer(Face[aio.PushConsumer]):
     suspend = handed(aio.PushConsumer.suspend)
     resume = handed(aio.PushConsumer.resume)
     fetch_subscribe_queues = waited(aio.PushConsumer.fetch_subscribe_queues)
+
+
+class LitePullConsumer(Face[aio.LitePullConsumer]):
+    """Gives messages when it is asked for them, some at a time by `poll`, or one by one to `for`::
+
+        consumer = LitePullConsumer("my-group", namesrv_addr="127.0.0.1:9876")
+        consumer.subscribe("my-topic")
+        with consumer:
+            for message in consumer:
+                print(message.body)
+
+    In the loop a message counts as consumed when the next one is asked for, or when `commit` says so. Listeners are called in
+    threads of their own. All else is as `pymq.client.LitePullConsumer` says.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        *,
+        hooks: Sequence[ConsumeMessageHook] = (),
+        documents: IDocuments | None = None,
+        queue_listener: QueueListener | None = None,
+        **settings: Any,
+    ) -> None:
+        """Raises ConfigError, ClientError."""
+
+        def make(executor: ThreadPoolExecutor) -> aio.LitePullConsumer:
+            listener = None if queue_listener is None else in_threads(executor, queue_listener)
+            return aio.LitePullConsumer(group, hooks=hooks, documents=documents, queue_listener=listener, **settings)
+
+        super().__init__(make)
+
+    def __iter__(self) -> Iterator[StoredMessage]:
+        return self.messages()
+
+    def messages(self, timeout_s: float | None = None) -> Iterator[StoredMessage]:
+        """The messages that come; ends when none came for `timeout_s`, and when the consumer is shut down."""
+        while True:
+            try:
+                messages = self.poll(math.inf if timeout_s is None else timeout_s, 1)
+            except ClientError:
+                if self.state is ServiceState.SHUTDOWN_ALREADY:
+                    return
+                raise
+            if not messages:
+                return
+            yield from messages
+
+    def register_topic_message_queue_change_listener(self, topic: str, listener: TopicListener) -> None:
+        """Have `listener` called with the topic and its queues when they are others than before; looked at every
+        `topic_metadata_check_interval_s`.
+        """
+        self._register_listener(topic, in_threads(self._executor, listener))
+
+    @property
+    def queues(self) -> list[MessageQueue]:
+        """The queues that are ours now, sorted."""
+        return self.here().queues
+
+    _register_listener = handed(aio.LitePullConsumer.register_topic_message_queue_change_listener)
+    poll = waited(aio.LitePullConsumer.poll)
+    subscribe = handed(aio.LitePullConsumer.subscribe)
+    unsubscribe = handed(aio.LitePullConsumer.unsubscribe)
+    assign = handed(aio.LitePullConsumer.assign)
+    pause = handed(aio.LitePullConsumer.pause)
+    resume = handed(aio.LitePullConsumer.resume)
+    fetch_message_queues = waited(aio.LitePullConsumer.fetch_message_queues)
+    seek = waited(aio.LitePullConsumer.seek)
+    seek_to_begin = waited(aio.LitePullConsumer.seek_to_begin)
+    seek_to_end = waited(aio.LitePullConsumer.seek_to_end)
+    offset_for_timestamp = waited(aio.LitePullConsumer.offset_for_timestamp)
+    committed = waited(aio.LitePullConsumer.committed)
+    commit = waited(aio.LitePullConsumer.commit)
 
 
 class PullConsumer(Face[aio.PullConsumer]):

@@ -1,8 +1,8 @@
 """The client library: producers and consumers for RocketMQ brokers, on Deferreds that coroutines can await.
 
-Reading order: producer, pushconsumer and pullconsumer are what users touch; member is what they share, instance what the
-members of one client id share. Below: api (one method for each request), routes, selector, allocate, rebalance, puller, consume
-and orderly.
+Reading order: producer, pushconsumer, litepullconsumer and pullconsumer are what users touch; member is what they share, consumer
+and balanced what consumers share, instance what the members of one client id share. Below: api (one method for each request),
+routes, selector, allocate, rebalance, pullloops, consume, orderly and polls.
 """
 
 from pymq.client.allocate import (
@@ -21,6 +21,7 @@ from pymq.client.hooks import (
     SendMessageContext,
     SendMessageHook,
 )
+from pymq.client.litepullconsumer import LitePullConsumer
 from pymq.client.messageselector import MessageSelector
 from pymq.client.producer import Producer
 from pymq.client.pullconsumer import PullConsumer
@@ -53,6 +54,7 @@ __all__ = [
     "ConsumeStatus",
     "EndTransactionContext",
     "EndTransactionHook",
+    "LitePullConsumer",
     "LocalTransactionState",
     "Message",
     "MessageModel",

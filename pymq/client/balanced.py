@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from pymq.client.beginning import begin_time_ms, first_offset
 from pymq.client.config import BalancedConfig, MessageModel
@@ -31,7 +31,8 @@ B = TypeVar("B", bound=BalancedConfig)
 #: topic of a new group exists only after its first heartbeat.
 ROUTE_CHASE_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
-#: Told of the queues that are ours, sorted, whenever they are others than before (Java: MessageQueueListener).
+#: Told of the queues that are ours, sorted, whenever they are others than before; may give a Deferred (Java:
+#: MessageQueueListener).
 QueueListener = Callable[[list[MessageQueue]], Any]
 
 
@@ -168,10 +169,8 @@ class BalancedConsumer(Consumer[B]):
 
     def _queues_changed(self) -> None:
         if self._queue_listener is not None:
-            try:
-                self._queue_listener(self.queues)
-            except Exception:
-                self._log.failure("the queue listener of {client!r} failed", client=self)
+            told = maybeDeferred(self._queue_listener, self.queues)
+            told.addErrback(lambda failure: self._log.failure("the queue listener of {client!r} failed", failure, client=self))
 
     @property
     def queues(self) -> list[MessageQueue]:
@@ -190,12 +189,15 @@ class BalancedConsumer(Consumer[B]):
 
     def consumer_data(self) -> ConsumerData:
         """Its part of the heartbeat."""
+        return self._heartbeat_part(self._subscriptions.values())
+
+    def _heartbeat_part(self, subscriptions: Iterable[SubscriptionData]) -> ConsumerData:
         return ConsumerData(
             group_name=self.group,
             consume_type=self.consume_type,
             message_model=self.config.message_model.value,
             consume_from_where=self.config.consume_from_where.value,
-            subscription_data_set=tuple(subscription for _, subscription in sorted(self._subscriptions.items())),
+            subscription_data_set=tuple(sorted(subscriptions, key=lambda one: one.topic)),
             unit_mode=self.config.unit_mode,
         )
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pymq.message.message import StoredMessage
 from pymq.wire.bodies.messagequeue import MessageQueue
 
+MIB = 1024 * 1024
 #: An ordered queue whose lock was not renewed for so long may already belong to another (Java: rebalanceLockMaxLiveTime).
 LOCK_LIVES_MS = 30_000
 #: A queue that was not pulled for so long is taken up anew (Java: pullMaxIdleTime).

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pymq.client.config import MessageModel, PushConfig
 from pymq.client.instance import MQClientInstance
 from pymq.client.offsets import OffsetStore
-from pymq.client.processqueue import ProcessQueue
+from pymq.client.processqueue import MIB, ProcessQueue
 from pymq.client.pullloops import FLOW_CONTROL_PAUSE_S, SUSPENDED_PAUSE_S, PullLoops
 from pymq.client.results import PullResult
 from pymq.client.tasks import Tasks
@@ -20,7 +20,6 @@ from pymq.wire.bodies.messagequeue import MessageQueue
 #: After an error, and after a refused offset.
 ERROR_PAUSE_S = 3.0
 ILLEGAL_OFFSET_PAUSE_S = 10.0
-_MIB = 1024 * 1024
 
 
 class Consumption(Protocol):
@@ -98,7 +97,7 @@ class Puller(PullLoops):
             count_max = max(1, config.pull_threshold_for_topic // queue_count)
         if config.pull_threshold_size_for_topic != -1:
             size_max = max(1, config.pull_threshold_size_for_topic // queue_count)
-        if held.count > count_max or held.size_bytes > size_max * _MIB:
+        if held.count > count_max or held.size_bytes > size_max * MIB:
             return FLOW_CONTROL_PAUSE_S
         if self._consumption.is_orderly:
             may_pull = held.locked or config.message_model is MessageModel.BROADCASTING

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pymq.client.instance import MQClientInstance
 from pymq.client.listening import ListenerCall
 from pymq.client.offsets import OffsetStore
-from pymq.client.processqueue import ProcessQueue
+from pymq.client.processqueue import MIB, ProcessQueue
 from pymq.client.results import ConsumeContext
 from pymq.interfaces import IClock
 from pymq.message.message import StoredMessage
@@ -20,7 +20,6 @@ from pymq.wire.bodies.heartbeat import SubscriptionData
 
 #: The name that tools show for PROTOCOL_VERSION.
 VERSION_NAME = "V4_9_8"
-_MIB = 1024 * 1024
 
 
 def queue_info(held: ProcessQueue, commit_offset: int) -> ProcessQueueInfo:
@@ -31,7 +30,7 @@ def queue_info(held: ProcessQueue, commit_offset: int) -> ProcessQueueInfo:
         cached_msg_min_offset=first,
         cached_msg_max_offset=last,
         cached_msg_count=held.count,
-        cached_msg_size_in_mib=held.size_bytes // _MIB,
+        cached_msg_size_in_mib=held.size_bytes // MIB,
         transaction_msg_min_offset=taken_first,
         transaction_msg_max_offset=taken_last,
         transaction_msg_count=held.taken_count,

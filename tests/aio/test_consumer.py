@@ -134,6 +134,106 @@ class ListenerTests(AioCase):
         self.run_loop(work())
 
 
+class LitePullConsumerTests(AioCase):
+    """Asked for messages."""
+
+    def lite(self, **more: Any) -> aio.LitePullConsumer:
+        """One that subscribes, from the first message on, not started."""
+        consumer = aio.LitePullConsumer("cg", **self.settings(consume_from_where="CONSUME_FROM_FIRST_OFFSET", **more))
+        consumer.subscribe(TOPIC)
+        return consumer
+
+    def test_polling(self) -> None:
+        """Batches, offsets and commits."""
+        self.put(b"a", b"b", b"c")
+        told: list[Any] = []
+
+        async def listen(queues: list[Any]) -> None:
+            told.append(len(queues))
+
+        async def work() -> None:
+            async with self.lite(queue_listener=listen) as consumer:
+                consumer.register_topic_message_queue_change_listener(TOPIC, lambda topic, queues: None)
+                await self.take_queues()
+                self.assertEqual(consumer.queues, await consumer.fetch_message_queues(TOPIC))
+                self.assertEqual([message.body for message in await consumer.poll()], [b"a", b"b", b"c"])
+                consumer.pause(consumer.queues)
+                await consumer.seek(queue(), 1)
+                self.assertEqual(await consumer.poll(0), [])
+                consumer.resume(consumer.queues)
+                self.tick(1.0)
+                self.assertEqual([message.body for message in await consumer.poll(0, 1)], [b"b"])
+                await consumer.commit()
+                self.assertEqual(await consumer.committed(queue()), 2)
+
+        self.run_loop(work())
+        self.assertEqual((told, self.cluster.broker.offsets["cg", TOPIC, 0]), ([4], 2))
+
+    def test_iteration(self) -> None:
+        """One by one; what the loop did not finish comes again unless it is committed. A shutdown ends it."""
+        self.put(b"a", b"b", b"c")
+
+        async def work() -> list[bytes]:
+            consumer = self.lite()
+            got = []
+            async with consumer:
+                await self.take_queues()
+                async for message in consumer:
+                    got.append(message.body)
+                    if message.body == b"b":
+                        await consumer.commit()
+                        break
+
+                async def rest() -> None:
+                    got.extend([message.body async for message in consumer])
+
+                looping = asyncio.create_task(rest())
+                await self.take_queues()
+            await looping
+            return got
+
+        self.assertEqual(self.run_loop(work()), [b"a", b"b", b"c"])
+        self.assertEqual(self.cluster.broker.offsets["cg", TOPIC, 0], 3)
+
+    def test_a_cancelled_task_takes_nothing(self) -> None:
+        """Neither while it waits, nor when messages came in the moment of the cancellation."""
+
+        async def work() -> list[bytes]:
+            async with self.lite() as consumer:
+                await self.take_queues()
+                for body in (b"", b"a"):
+                    polling = asyncio.create_task(consumer.poll(60))
+                    await asyncio.sleep(0)
+                    if body:
+                        self.put(body)
+                    polling.cancel()
+                    self.assertEqual(await asyncio.gather(polling, return_exceptions=True), [Cancelled()])
+                return [message.body for message in await consumer.poll(0)]
+
+        self.assertEqual(self.run_loop(work()), [b"a"])
+
+    def test_assigned(self) -> None:
+        """Only these."""
+        self.put(b"a")
+        self.put(b"b", queue_id=1)
+
+        async def work() -> list[bytes]:
+            consumer = aio.LitePullConsumer("cg", **self.settings(consume_from_where="CONSUME_FROM_FIRST_OFFSET"))
+            async with consumer:
+                consumer.assign([queue(1)])
+                await self.take_queues()
+                return [message.body for message in await consumer.poll(0)]
+
+        self.assertEqual(self.run_loop(work()), [b"b"])
+
+
+class Cancelled:
+    """Equal to a cancellation."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, asyncio.CancelledError)
+
+
 class PullConsumerTests(AioCase):
     """By hand."""
 

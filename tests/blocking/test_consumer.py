@@ -72,6 +72,52 @@ class ListenerTests(BlockingCase):
         self.assertEqual(names[0][1], 1)
 
 
+class LitePullConsumerTests(BlockingCase):
+    """Asked for messages."""
+
+    def lite(self, **more: Any) -> blocking.LitePullConsumer:
+        """One from the first message on, not started."""
+        return blocking.LitePullConsumer("cg", **self.settings(consume_from_where="CONSUME_FROM_FIRST_OFFSET", **more))
+
+    def test_polling(self) -> None:
+        """Batches, offsets and commits; listeners have threads of their own."""
+        self.put(b"a", b"b", b"c")
+        told: list[Any] = []
+        called = threading.Event()
+
+        def listen(queues: list[Any]) -> None:
+            told.append((threading.current_thread().name, len(queues)))
+            called.set()
+
+        with self.lite(queue_listener=listen) as consumer:
+            consumer.subscribe(TOPIC)
+            consumer.register_topic_message_queue_change_listener(TOPIC, lambda topic, queues: None)
+            self.take_queues()
+            self.assertTrue(called.wait(HANG_S))
+            self.assertEqual(consumer.queues, consumer.fetch_message_queues(TOPIC))
+            self.assertEqual([message.body for message in consumer.poll()], [b"a", b"b", b"c"])
+            consumer.seek(queue(), 2)
+            self.assertEqual([message.body for message in consumer.poll(0)], [b"c"])
+            consumer.commit()
+            self.assertEqual(consumer.committed(queue()), 3)
+        self.assertEqual((told[0][0][:13], told[0][1]), ("pymq-callback", 4))
+
+    def test_iteration(self) -> None:
+        """Until none came for a while; or until another thread shuts the consumer down."""
+        self.put(b"a", b"b")
+        got: list[Any] = [None]
+        consumer = self.lite()
+        consumer.assign([queue()])
+        consumer.start()
+        self.take_queues()
+        self.assertEqual([message.body for message in consumer.messages(timeout_s=0)], [b"a", b"b"])
+        looping = threading.Thread(target=lambda: got.__setitem__(0, list(consumer)))
+        looping.start()
+        consumer.shutdown()
+        looping.join(HANG_S)
+        self.assertEqual((got, self.cluster.broker.offsets["cg", TOPIC, 0]), ([[]], 2))
+
+
 class PullConsumerTests(BlockingCase):
     """By hand."""
 

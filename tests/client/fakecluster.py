@@ -109,6 +109,8 @@ class FakeBroker:
                 outcome = self.pull(request)
                 if isinstance(outcome, RemotingCommand):
                     answer.callback(outcome)
+                else:
+                    self.held[-1] = (request, answer)
 
     def handle(self, request: RemotingCommand) -> RemotingCommand | Deferred[RemotingCommand]:
         """Answer a request."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.client.config import (
     ClientConfig,
     ConsumeFromWhere,
+    LitePullConfig,
     MessageModel,
     ProducerConfig,
     PushConfig,
@@ -34,6 +35,10 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual((push.heartbeat_broker_interval_s, push.persist_consumer_offset_interval_s), (30.0, 5.0))
         self.assertEqual((push.pull_threshold_for_queue, push.consume_concurrently_max_span), (1000, 2000))
         self.assertEqual((push.suspend_timeout_s, push.pull_timeout_s), (15.0, 30.0))
+        lite = LitePullConfig()
+        self.assertEqual((lite.suspend_timeout_s, lite.pull_timeout_s, lite.poll_timeout_s), (20.0, 30.0, 5.0))
+        self.assertEqual((lite.auto_commit, lite.auto_commit_interval_s, lite.pull_batch_size), (True, 5.0, 10))
+        self.assertEqual((lite.pull_threshold_for_all, lite.pull_threshold_for_queue, lite.consume_max_span), (10000, 1000, 2000))
 
     def test_an_unknown_name_is_refused_with_the_near_one(self) -> None:
         """A slip of the pen must not go unnoticed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pymq.client.offsets import OFFSETS_DOCUMENT, LocalFileOffsetStore, RemoteBrokerOffsetStore
-from pymq.errors import BrokerRefused, StoreDamaged
+from pymq.errors import BrokerRefused, ClientError, StoreDamaged
 from pymq.testing.documents import MemoryDocuments
 from pymq.wire import javajson
 from pymq.wire.codes import RequestCode as Code
@@ -48,6 +48,13 @@ class RemoteTests(ClientCase):
         self.result(self.store.persist([queue(0), queue(1), queue(3), queue(0, broker_name="gone")]))
         self.assertEqual(self.cluster.broker.offsets, {("g", TOPIC, 0): 1, ("g", TOPIC, 1): 2})
 
+    def test_saving(self) -> None:
+        """Waits for the broker's answer, and tells of its refusal."""
+        self.result(self.store.save(queue(), 5))
+        self.assertEqual((self.store.read(queue()), self.cluster.broker.offsets), (5, {("g", TOPIC, 0): 5}))
+        self.cluster.refuse(Code.UPDATE_CONSUMER_OFFSET, 1)
+        self.failure(self.store.save(queue(), 6), BrokerRefused)
+
 
 class LocalTests(ClientCase):
     """The store of a broadcast group."""
@@ -85,7 +92,15 @@ class LocalTests(ClientCase):
         other.update(queue(), 9)
         self.assertEqual(self.result(other.load(queue())), 9)
 
+    def test_saving(self) -> None:
+        """Is in the document then."""
+        self.result(self.store.save(queue(), 5))
+        self.assertEqual(self.result(LocalFileOffsetStore(self.documents).load(queue())), 5)
+
     def test_damage_is_told(self) -> None:
         """With the document's name."""
         self.documents.save(OFFSETS_DOCUMENT, {"offsetTable": {"not a queue": 1}})
+        self.assertIn(
+            "offset_store_folder", str(self.failure(LocalFileOffsetStore(self.documents).save(queue(), 5), ClientError))
+        )
         self.assertIn(OFFSETS_DOCUMENT, str(self.failure(self.store.load(queue()), StoreDamaged)))

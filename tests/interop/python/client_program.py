@@ -13,7 +13,16 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogBeginner, textFileLogObserver
 
-from pymq.client import ConsumeStatus, Message, MessageSelector, Producer, PullConsumer, PushConsumer, SendStatus
+from pymq.client import (
+    ConsumeStatus,
+    LitePullConsumer,
+    Message,
+    MessageSelector,
+    Producer,
+    PullConsumer,
+    PushConsumer,
+    SendStatus,
+)
 from pymq.client.transactions import LocalTransactionState, TransactionProducer
 
 IN_FLIGHT_MAX = 256
@@ -278,7 +287,8 @@ class Receiver:
 
     async def run(self):
         """Receive until all is there; the exit code."""
-        await (self.pull() if self.flags.pull or self.flags.litepull else self.push())
+        ways = {"pull": self.pull, "litepull": self.litepull}
+        await next((way for name, way in ways.items() if getattr(self.flags, name)), self.push)()
         flush()
         say("done", received=len(self.distinct))
         return 1 if self.flags.expect and len(self.distinct) < self.flags.expect else 0
@@ -333,6 +343,24 @@ class Receiver:
                 await consumer.update_consume_offset(queue, result.next_offset)
             flush()
         await consumer.persist()
+        await consumer.shutdown()
+
+    async def litepull(self):
+        """Receive by a lite pull consumer."""
+        flags = self.flags
+        where = "CONSUME_FROM_FIRST_OFFSET" if flags.from_ == "first" else "CONSUME_FROM_LAST_OFFSET"
+        model = "BROADCASTING" if flags.broadcast else "CLUSTERING"
+        consumer = LitePullConsumer(
+            flags.group, message_model=model, consume_from_where=where, enable_msg_trace=flags.trace, **self.settings
+        )
+        consumer.subscribe(flags.topic, self.selector())
+        await consumer.start()
+        say("ready")
+        while not self.over():
+            self.received_all(await consumer.poll(FLUSH_S))
+            self.show(len(consumer.queues))
+            flush()
+        await consumer.commit()
         await consumer.shutdown()
 
     def selector(self):
