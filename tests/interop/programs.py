@@ -31,7 +31,7 @@ instead, each with `who` and the time `told`; several programs may share it, and
 
 Java and python take besides: --compress ZLIB|LZ4|ZSTD, --compress-level and --compress-over (senders); --namespace (Go too),
 --unit, --vip, --client-ip, and --namespace-v2, which is nothing for Java 4.9; --offsets, a folder for the offsets of broadcast
-consumers; --trace for transactions and for litepull (java, python) or pull (python). Their `received` events, and Go's, have sysFlag and
+consumers; --trace for transactions, for litepull, and for pull (python). Their `received` events, and Go's, have sysFlag and
 storeSize too.
 
 `transaction` is what java and python have: LIST names what the local transactions, or the checks, say one after another
