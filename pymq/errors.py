@@ -113,12 +113,13 @@ class NoNameServer(ClientError):
 
 
 class ConnectFailed(ClientError):
-    """No connection to a server could be made, or the last try failed so lately that no other is made yet."""
+    """No connection to a server could be made, or the last try failed so lately that no other is made for `again_s` yet."""
 
-    def __init__(self, address: str, reason: str) -> None:
+    def __init__(self, address: str, reason: str, again_s: float = 0.0) -> None:
         super().__init__(f"cannot connect to {address}: {reason}")
         self.address = address
         self.reason = reason
+        self.again_s = again_s
 
 
 class InvalidMessage(ClientError):

@@ -92,6 +92,7 @@ class Face(Generic[M]):
 
     start = awaited(Member.start)
     shutdown = awaited(Member.shutdown)
+    update_name_server_address_list = passed(Member.update_name_server_address_list)
     create_topic = awaited(Member.create_topic)
     max_offset = awaited(Member.max_offset)
     min_offset = awaited(Member.min_offset)

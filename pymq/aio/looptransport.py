@@ -23,6 +23,9 @@ from pymq.client.transport import IRemoting, remoting_over
 from pymq.interfaces import IProcessorTable
 from pymq.remoting.client import Connect
 
+#: A name may stand for several addresses: after so long without a connection to one the next is tried as well, as Twisted does.
+NEXT_ADDRESS_S = 0.3
+
 
 @implementer(ITransport, IConsumer)
 class LoopTransport(asyncio.Protocol):
@@ -120,7 +123,12 @@ def connect_by_loop(clock: LoopClock, context: ssl.SSLContext | None = None) -> 
     async def connected(host: str, port: int, factory: Factory) -> Any:
         name = None if context is None else host
         _, made = await clock.loop.create_connection(
-            lambda: LoopTransport(factory), host, port, ssl=context, server_hostname=name
+            lambda: LoopTransport(factory),
+            host,
+            port,
+            ssl=context,
+            server_hostname=name,
+            happy_eyeballs_delay=NEXT_ADDRESS_S,
         )
         return made.protocol
 
@@ -134,4 +142,4 @@ def loop_remoting(clock: LoopClock, processors: IProcessorTable, config: ClientC
 
 def on_loop(settings: dict[str, Any]) -> dict[str, Any]:
     """What makes a client of `pymq.client` run on asyncio, below the settings of the user."""
-    return {"reactor": LoopClock(), "make_remoting": loop_remoting, **settings}
+    return {"reactor": LoopClock(), "make_remoting": loop_remoting, "connect_plainly": connect_by_loop, **settings}

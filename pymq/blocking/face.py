@@ -150,6 +150,7 @@ class Face(Generic[A]):
         LOOP_THREAD.release()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    update_name_server_address_list = handed(aio.Face.update_name_server_address_list)
     create_topic = waited(aio.Face.create_topic)
     max_offset = waited(aio.Face.max_offset)
     min_offset = waited(aio.Face.min_offset)

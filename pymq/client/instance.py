@@ -6,7 +6,7 @@ It lives in `pymq.client.registry` from the start of its first member to the shu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, maybeDeferred
@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pymq.client.api import MQClientAPI
-from pymq.client.config import ClientConfig
+from pymq.client.config import ClientConfig, name_server_addresses
 from pymq.client.membership import ConsumerMember, ProducerMember
 from pymq.client.nameservers import NameServers
 from pymq.client.request import PendingReplies
@@ -23,11 +23,12 @@ from pymq.client.routes import MASTER_ID, PublishInfo, RouteTable, limited_to
 from pymq.client.stats import SAMPLE_INTERVAL_S, ConsumerStatsManager
 from pymq.client.tasks import Shared, Tasks, all_of
 from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
-from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute
+from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute, RequestTimeout
 from pymq.interfaces import IClock
 from pymq.periodic import Periodic
 from pymq.remoting.idle import SWEEP_INTERVAL_S
 from pymq.wire.bodies.heartbeat import HeartbeatData, ProducerData
+from pymq.wire.codes import RequestCode
 
 #: What a request that a client makes on its own account may fail with; such failures are logged and tried again later.
 EXPECTED_ERRORS = (ClientError, *TRANSPORT_ERRORS)
@@ -78,6 +79,7 @@ class MQClientInstance:
         self._rebalance_again = False
         self._rebalance_retry: Any = None
         self._jobs = self._make_jobs()
+        remoting.when_connected = self._connected
 
     def _make_jobs(self) -> list[Periodic]:
         clock, config = self.clock, self.config
@@ -111,7 +113,7 @@ class MQClientInstance:
             return
         self.state.check_new(f"the client {self.client_id}")
         self.state = ServiceState.START_FAILED
-        if self._source is not None and not self._name_servers.addresses:
+        if not self._name_servers.addresses:
             await self._ask_source()
         if not self._name_servers.addresses:
             raise NoNameServer('no name server is known; give namesrv_addr="host:9876" or set NAMESRV_ADDR')
@@ -140,8 +142,21 @@ class MQClientInstance:
     async def _ask_source(self) -> None:
         if self._source is None:
             return
-        text = await maybeDeferred(self._source)
-        self._name_servers.update([part.strip() for part in (text or "").split(";") if part.strip()])
+        try:
+            text = await maybeDeferred(self._source)
+        except CancelledError:
+            raise
+        except Exception as error:
+            if not self.name_servers:
+                raise NoNameServer(f"no name server is known, and where they are could not be learnt: {error}") from error
+            self._log.warn("the name servers stay as they are, for their source failed: {error}", error=error)
+        else:
+            self.use_name_servers(name_server_addresses(text or "", {}))
+
+    def use_name_servers(self, addresses: Sequence[str]) -> None:
+        """Ask others from now on; if they are others, for all routes at once (Java: updateNameServerAddressList)."""
+        if self._name_servers.update(addresses) and self.state is ServiceState.RUNNING:
+            self.tasks.spawn(self.update_all_routes(), "routes from other name servers")
 
     # Routes
 
@@ -183,15 +198,20 @@ class MQClientInstance:
         if any(topic in consumer.subscribed_topics() for consumer in self.consumers.values()):
             self.rebalance_soon()
 
-    async def publish_info(self, topic: str, template: str, queue_count: int) -> PublishInfo:
+    async def publish_info(self, topic: str, template: str, queue_count: int, timeout_s: float) -> PublishInfo:
         """Where messages of a topic go. An unknown topic goes where its `template` is, and is created there by its first message.
 
-        Raises NoRoute, NoNameServer, BrokerRefused, or one of TRANSPORT_ERRORS.
+        Raises NoRoute, NoNameServer, BrokerRefused, or one of TRANSPORT_ERRORS, all within `timeout_s`.
         """
+
+        def too_late(_: object, __: float) -> None:
+            raise RequestTimeout(";".join(self.name_servers), RequestCode.GET_ROUTEINFO_BY_TOPIC, timeout_s)
+
         info = self.routes.publish_info(topic)
         if info is None or not info.queues:
             self._templates[topic] = (template, queue_count)
-            await self._shared.run(topic, lambda: self._fetch_route(topic))
+            asked = self._shared.run(topic, lambda: self._fetch_route(topic))
+            await asked.addTimeout(timeout_s, self.clock, onTimeoutCancel=too_late)
             info = self.routes.publish_info(topic)
         if info is None or not info.queues:
             raise NoRoute(
@@ -271,6 +291,12 @@ class MQClientInstance:
                 address=address,
                 error=error,
             )
+
+    def _connected(self, address: str) -> None:
+        """A connection to a broker that knew us before: it forgot us together with the one before (5.x: onChannelActive)."""
+        names = [name for name, _, known in self.routes.brokers() if known == address]
+        if names and address in self.broker_versions and not self.is_empty() and self.state is ServiceState.RUNNING:
+            self.tasks.spawn(self._heartbeat_one(names[0], address, self._heartbeat_data()), "the heartbeat of a new connection")
 
     async def _heartbeat_round(self) -> None:
         for address in self.routes.clean_offline():

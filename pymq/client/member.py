@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -33,6 +33,7 @@ from pymq.message.ids import UniqueIds
 from pymq.message.message import StoredMessage
 from pymq.message.namespaces import Namespace
 from pymq.message.topics import DEFAULT_CONSUMER_GROUP, DEFAULT_PRODUCER_GROUP, check_group
+from pymq.remoting.client import Connect, connect_by, parse_address
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.bodies.messagequeue import MessageQueue
 
@@ -46,7 +47,7 @@ class Member(ABC, Generic[C]):
     """A producer or a consumer. Every public method gives a Deferred; a second `shutdown` is harmless.
 
     `reactor` gives time and connections; `namesrv_source` is called now and then for the name servers, as text or a Deferred of
-    it. `make_remoting` and `registry` are there for tests.
+    it. `make_remoting`, `connect_plainly` and `registry` are there for tests and other reactors.
     """
 
     kind = "client"
@@ -62,6 +63,7 @@ class Member(ABC, Generic[C]):
         reactor: Any = None,
         namesrv_source: NameServerSource | None = None,
         make_remoting: RemotingMaker = connect_remoting,
+        connect_plainly: Callable[[Any], Connect] = connect_by,
         registry: InstanceRegistry = REGISTRY,
         **settings: Any,
     ) -> None:
@@ -81,6 +83,7 @@ class Member(ABC, Generic[C]):
         self.tasks = Tasks(self.clock)
         self._namesrv_source = namesrv_source
         self._make_remoting = make_remoting
+        self._connect_plainly = connect_plainly
         self._registry = registry
         self._instance: MQClientInstance | None = None
         self._queries: Queries | None = None
@@ -157,11 +160,42 @@ class Member(ABC, Generic[C]):
             self.config,
             clock=self.clock,
             remoting=self._make_remoting(self.clock, processors, self.config),
-            name_servers=name_server_addresses(self.config.namesrv_addr),
-            source=self._namesrv_source,
+            name_servers=(name_servers := name_server_addresses(self.config.namesrv_addr)),
+            source=self._namesrv_source if name_servers or self._namesrv_source else self._address_server(),
         )
         processors.register(ClientRemotingProcessor(instance))
         return instance
+
+    def _address_server(self) -> NameServerSource | None:
+        """Who is asked for the name servers when none are given."""
+        config, clock = self.config, self.clock
+        if not config.namesrv_domain:
+            return None
+        # Late: an HTTP client takes as long to import as all the rest.
+        from pymq.remoting.addressserver import AddressServer, agent_of, url_of
+
+        url = url_of(config.namesrv_domain, config.namesrv_domain_subgroup, config.unit_name)
+        server = AddressServer(url, agent=agent_of(clock, self._connect_plainly(clock)), clock=clock)
+
+        async def ask() -> str:
+            return ";".join(await server.ask())
+
+        return ask
+
+    def update_name_server_address_list(self, namesrv_addr: str) -> None:
+        """Use other name servers, host:port;host:port, from now on. Clients that share an instance_name share them too.
+
+        Raises NotStarted, and ClientError for what are no addresses.
+        """
+        addresses = name_server_addresses(namesrv_addr, {})
+        if not addresses:
+            raise ClientError(f"{namesrv_addr!r} names no name server; give host:port;host:port")
+        try:
+            for address in addresses:
+                parse_address(address)
+        except ValueError as error:
+            raise ClientError(f"the name servers stay as they are: {error}") from error
+        self.instance.use_name_servers(addresses)
 
     async def _leave_instance(self) -> None:
         instance, self._instance = self._instance, None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from twisted.logger import Logger
 
@@ -21,10 +21,11 @@ class NameServers:
 
     _log = Logger()
 
-    def __init__(self, remoting: IRemoting, addresses: Sequence[str], *, first: int = 0) -> None:
+    def __init__(self, remoting: IRemoting, addresses: Sequence[str]) -> None:
         self._remoting = remoting
         self._addresses = tuple(addresses)
-        self._current = first
+        #: Who is asked first (Java: namesrvAddrChoosed): the one that answered last, or whoever comes after the one that did not.
+        self._chosen = ""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -32,31 +33,43 @@ class NameServers:
         return self._addresses
 
     def update(self, addresses: Sequence[str]) -> bool:
-        """Use other name servers from now on; whether they are others. An empty list changes nothing."""
+        """Use other name servers from now on; whether they are others. An empty list changes nothing.
+
+        The connections to those that are not among them any more are closed; what they were being asked is asked elsewhere.
+        """
+        gone = set(self._addresses) - set(addresses)
         if not addresses or set(addresses) == set(self._addresses):
             return False
         self._log.info("the name servers are now {addresses}", addresses=";".join(addresses))
         self._addresses = tuple(addresses)
+        for address in sorted(gone):
+            self._remoting.close(address)
         return True
+
+    def _next(self, failed: Container[str]) -> str | None:
+        """Whom to ask, beginning with the chosen one and leaving out those that failed; None when all have."""
+        addresses = self._addresses
+        first = addresses.index(self._chosen) if self._chosen in addresses else 0
+        in_turn = (*addresses[first:], *addresses[:first])
+        return next((address for address in in_turn if address not in failed), None)
 
     async def ask(self, code: int, header: CommandHeader | None, timeout_s: float) -> RemotingCommand:
         """The answer of the first name server that gives one. Raises NoNameServer, BrokerRefused."""
-        addresses = self._addresses
-        if not addresses:
+        if not self._addresses:
             raise NoNameServer('no name server is known; give namesrv_addr="host:9876" or set NAMESRV_ADDR')
-        failures = []
-        for _ in range(len(addresses)):
-            address = addresses[self._current % len(addresses)]
+        failures: dict[str, Exception] = {}
+        while (address := self._next(failures)) is not None:
             try:
                 response = await self._remoting.request(address, RemotingCommand.request(code, header), timeout_s)
             except TRANSPORT_ERRORS as error:
-                failures.append(f"{address}: {error}")
-                self._current += 1
+                failures[address] = error
                 continue
+            self._chosen = address
             if response.code != ResponseCode.SUCCESS:
                 raise BrokerRefused(response.code, response.remark, address)
             return response
-        raise NoNameServer("no name server answered; is one running there? " + "; ".join(failures))
+        said = "; ".join(f"{address}: {error}" for address, error in failures.items())
+        raise NoNameServer(f"no name server answered; is one running there? {said}")
 
     async def route(self, topic: str, timeout_s: float) -> TopicRouteData | None:
         """GET_ROUTEINFO_BY_TOPIC: the route, or None when the name server knows none. Raises NoNameServer, BrokerRefused."""

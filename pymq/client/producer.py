@@ -113,23 +113,26 @@ class Producer(Member[ProducerConfig]):
     ) -> SendResult:
         sender = self._ready(message.topic)
         prepared = sender.prepare(message)
+        timeout_s = self.config.send_msg_timeout_s if timeout_s is None else timeout_s
         if selector is not None:
-            queue = await self._selected(message, selector, argument)
+            begun = self.clock.seconds()
+            queue = await self._selected(message, selector, argument, timeout_s)
+            timeout_s -= self.clock.seconds() - begun
         if queue is not None:
             return await sender.send_to_queue(queue, prepared, timeout_s)
         return await sender.send(prepared, timeout_s)
 
-    async def _selected(self, message: Message, selector: SelectQueue, argument: Any) -> MessageQueue:
-        info = await self._publish_info(message.topic)
+    async def _selected(self, message: Message, selector: SelectQueue, argument: Any, timeout_s: float) -> MessageQueue:
+        info = await self._publish_info(message.topic, timeout_s)
         queue = selector(self.namespace.unwrap_queues(info.queues), message, argument)
         if not isinstance(queue, MessageQueue):
             raise InvalidMessage(f"the selector gave {queue!r}; it must give one of the queues that it is called with")
         return queue
 
-    async def _publish_info(self, topic: str) -> PublishInfo:
+    async def _publish_info(self, topic: str, timeout_s: float) -> PublishInfo:
         config = self.config
         return await self.instance.publish_info(
-            self.namespace.wrap(topic), config.create_topic_key, config.default_topic_queue_nums
+            self.namespace.wrap(topic), config.create_topic_key, config.default_topic_queue_nums, timeout_s
         )
 
     def request(
@@ -155,7 +158,7 @@ class Producer(Member[ProducerConfig]):
 
         async def send(request: Message) -> SendResult:
             # The broker passes the reply on only to a client that it knows.
-            await self._publish_info(message.topic)
+            await self._publish_info(message.topic, timeout_s)
             await instance.heartbeat_all(only_new=True)
             return await self._send(request, queue, selector, argument, timeout_s)
 
@@ -178,7 +181,7 @@ class Producer(Member[ProducerConfig]):
         sender = self._ready(message.topic)
         prepared = sender.prepare(message)
         if selector is not None:
-            queue = await self._selected(message, selector, argument)
+            queue = await self._selected(message, selector, argument, self.config.send_msg_timeout_s)
         await sender.send_oneway(prepared, queue)
 
     def send_batch(

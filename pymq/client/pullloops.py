@@ -17,6 +17,7 @@ from pymq.client.results import PullResult, PullStatus
 from pymq.client.tasks import Tasks
 from pymq.errors import BrokerRefused, DecodeError, RequestError
 from pymq.message.topics import is_retry_topic
+from pymq.remoting.backoff import Backoff
 from pymq.wire.bodies.heartbeat import SubscriptionData
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.codes import ResponseCode
@@ -27,6 +28,8 @@ BUSY_PAUSE_S = 0.02
 SUSPENDED_PAUSE_S = 1.0
 #: A broker that was restarted does not know the group until the next heartbeat, which is sent at once.
 UNKNOWN_PAUSE_S = 0.5
+#: After a pull that failed; longer when the next ones fail too.
+ERROR_PAUSE_FIRST_S = 0.25
 #: A queue whose subscription is gone waits so long to be let go.
 UNSUBSCRIBED_PAUSE_S = 3.0
 
@@ -35,7 +38,7 @@ class PullLoops(ABC):
     """Pulls every queue that is `taken` until it is `let_go`. `pause_count` says how often a brake was on."""
 
     _log = Logger()
-    #: What a queue rests after a pull that failed.
+    #: The longest that a queue rests after a pull that failed; Java's only pause (pullTimeDelayMillsWhenException).
     _error_pause_s: float
 
     def __init__(
@@ -64,6 +67,7 @@ class PullLoops(ABC):
         await self._loop(held, offset)
 
     async def _loop(self, held: ProcessQueue, offset: int) -> None:
+        backoff = Backoff(ERROR_PAUSE_FIRST_S, self._error_pause_s)
         while not held.dropped:
             held.last_pull_ms = self._instance.now_ms()
             pause_s = self._brake(held)
@@ -79,8 +83,9 @@ class PullLoops(ABC):
             try:
                 result = await self._pull(held, offset, subscription)
             except (*EXPECTED_ERRORS, DecodeError, RequestError) as error:
-                await self._tasks.sleep(self._pause_after(error, held.queue))
+                await self._tasks.sleep(self._pause_after(error, held.queue, backoff))
                 continue
+            backoff.reset()
             if held.dropped:
                 return
             if result.status is PullStatus.OFFSET_ILLEGAL:
@@ -97,15 +102,15 @@ class PullLoops(ABC):
             offset = result.next_offset
             await self._hand_over(held, result)
 
-    def _pause_after(self, error: Exception, queue: MessageQueue) -> float:
+    def _pause_after(self, error: Exception, queue: MessageQueue, backoff: Backoff) -> float:
         if isinstance(error, BrokerRefused) and error.code == ResponseCode.FLOW_CONTROL:
             return BUSY_PAUSE_S
         if isinstance(error, BrokerRefused) and error.code == ResponseCode.SUBSCRIPTION_NOT_EXIST:
             self._instance.heartbeat_soon()
             return UNKNOWN_PAUSE_S
-        pause_s = self._error_pause_s
+        pause_s = backoff.next_s()
         if not is_retry_topic(queue.topic):
-            self._log.warn("pulling {queue} failed, again in {pause_s:g} s: {error}", queue=queue, pause_s=pause_s, error=error)
+            self._log.warn("pulling {queue} failed, again in {pause_s:.2g} s: {error}", queue=queue, pause_s=pause_s, error=error)
         return pause_s
 
     # What a subclass does

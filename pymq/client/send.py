@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -11,6 +12,8 @@ from pymq.client.config import ProducerConfig
 from pymq.client.hooks import SendMessageContext, SendMessageHook, run_hooks
 from pymq.client.instance import MQClientInstance
 from pymq.client.results import SEND_STATUS_OF_CODE, SendResult, SendStatus
+from pymq.client.retries import Retries
+from pymq.client.routes import PublishInfo
 from pymq.client.selector import QueueSelector
 from pymq.client.transport import TRANSPORT_ERRORS
 from pymq.errors import BrokerRefused, ClientError, InvalidMessage, RequestTimeout, TooManyRequests
@@ -87,6 +90,7 @@ class Sender:
         *,
         hooks: Sequence[SendMessageHook] = (),
         first_turn: int = 0,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.group = group
         self._config = config
@@ -96,6 +100,7 @@ class Sender:
         self._hooks = hooks
         self._clock = instance.clock
         self.selector = QueueSelector(fault_enable=config.send_latency_fault_enable, first_turn=first_turn)
+        self._chance = chance
         self.in_flight = 0
 
     # Preparing
@@ -164,18 +169,22 @@ class Sender:
         """Send to a queue in turn, and after a failure to another broker. Raises the last error when all tries failed."""
         deadline = self._deadline(timeout_s)
         config, selector = self._config, self.selector
-        info = await self._instance.publish_info(prepared.topic, config.create_topic_key, config.default_topic_queue_nums)
+        info = await self._publish_info(prepared.topic, deadline)
+        retries = Retries(self._chance)
         last_broker: str | None = None
         error: Exception | None = None
         result: SendResult | None = None
-        for _ in range(1 + config.retry_times_when_send_failed):
-            begin = self._clock.seconds()
-            if begin >= deadline:
+        for tries_left in range(config.retry_times_when_send_failed, -1, -1):
+            queue = selector.select(info, last_broker, self._instance.now_ms())
+            pause_s = retries.pause_s(queue.broker_name, begin := self._clock.seconds())
+            if begin + pause_s >= deadline:
                 break
-            queue = selector.select(info, last_broker, int(begin * 1000))
+            if pause_s:
+                await self._instance.tasks.sleep(pause_s)
+                begin = self._clock.seconds()
             failed = False
             try:
-                result = await self.send_to(queue, prepared, deadline)
+                result = await self.send_to(queue, prepared, self._deadline_of_try(begin, deadline, tries_left))
                 if result.status is SendStatus.SEND_OK or not config.retry_another_broker_when_not_store_ok:
                     return result
             except BrokerRefused as refusal:
@@ -188,6 +197,7 @@ class Sender:
                 end = self._clock.seconds()
                 selector.record(queue.broker_name, int((end - begin) * 1000), int(end * 1000), failed)
             last_broker = queue.broker_name
+            retries.failed(last_broker, error if failed else None, end)
         if result is not None:
             return result
         raise error or RequestTimeout("the brokers", RequestCode.SEND_MESSAGE_V2, timeout_s or config.send_msg_timeout_s)
@@ -226,9 +236,8 @@ class Sender:
 
     async def send_oneway(self, prepared: Prepared, queue: MessageQueue | None = None) -> None:
         """Send without an answer, to a queue in turn or to the one given; returns when it is written."""
-        config = self._config
         if queue is None:
-            info = await self._instance.publish_info(prepared.topic, config.create_topic_key, config.default_topic_queue_nums)
+            info = await self._publish_info(prepared.topic, self._deadline(None))
             queue = self.selector.select(info, None, self._instance.now_ms())
         else:
             queue = self._checked(queue, prepared)
@@ -243,6 +252,15 @@ class Sender:
 
     def _deadline(self, timeout_s: float | None) -> float:
         return self._clock.seconds() + (self._config.send_msg_timeout_s if timeout_s is None else timeout_s)
+
+    def _deadline_of_try(self, begin: float, deadline: float, tries_left: int) -> float:
+        """When to try elsewhere: at the end, or sooner where that is wanted and there is another try (5.x)."""
+        most_s = self._config.send_msg_max_timeout_per_request_s
+        return min(begin + most_s, deadline) if most_s > 0 and tries_left else deadline
+
+    async def _publish_info(self, topic: str, deadline: float) -> PublishInfo:
+        config, left_s = self._config, deadline - self._clock.seconds()
+        return await self._instance.publish_info(topic, config.create_topic_key, config.default_topic_queue_nums, left_s)
 
     def _enter(self) -> None:
         if self.in_flight >= self._config.sends_in_flight_max:

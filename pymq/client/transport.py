@@ -30,8 +30,11 @@ class IRemoting(Protocol):
     def oneway(self, address: str, command: RemotingCommand) -> Deferred[None]:
         """Send a request that gets no answer; fires when it is written."""
 
-    def close(self) -> Deferred[None]:
-        """Close every connection."""
+    #: Called with the address of each connection that is made, before anything waiting is sent over it.
+    when_connected: Callable[[str], None]
+
+    def close(self, address: str | None = None) -> Deferred[None]:
+        """Close the connection to one address, or all for good."""
 
     def sweep_idle(self) -> None:
         """Close connections that moved no byte for long; called every SWEEP_INTERVAL_S."""

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred, DeferredList, TimeoutError, fail, succeed
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout
 from pymq.interfaces import IChannel, IChannelListener, IClock
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
 from pymq.remoting.idle import IDLE_S, IdleSweep
+from pymq.remoting.link import Link
 from pymq.remoting.pending import PENDING_REQUESTS_MAX
 from pymq.remoting.protocol import ChannelSettings, RemotingProtocol
 from pymq.wire.command import RemotingCommand, SerializeType
@@ -28,14 +28,6 @@ from pymq.wire.command import RemotingCommand, SerializeType
 Connect = Callable[[str, int, Factory], "Deferred[Any]"]
 
 CONNECT_TIMEOUT_S = 3.0
-#: After a failure the next try waits, twice as long each time, up to the maximum; half of the time is chance.
-BACKOFF_FIRST_S = 0.1
-BACKOFF_MAX_S = 2.0
-#: A connection that ends sooner than this counts as a failed try: the server takes connections and closes them.
-SHORT_LIFE_S = 1.0
-#: How long a server may take to read the rest and to agree to a close; some never do so over TLS.
-CLOSE_WAIT_S = 0.5
-
 
 #: What gives TLS to an endpoint that connects to a host.
 Secure = Callable[[str, IStreamClientEndpoint], IStreamClientEndpoint]
@@ -98,10 +90,12 @@ class RemotingClient:
         self._listeners = list(listeners)
         self._connect_timeout_s = connect_timeout_s
         self._chance = chance
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, Link] = {}
         self._channels: set[RemotingProtocol] = set()
         self._idle = IdleSweep(clock=clock, idle_s=idle_s)
         self._is_closed = False
+        #: Called with the address of each connection that is made, before anything waiting is sent over it.
+        self.when_connected: Callable[[str], None] = _nothing
         self._factory = _ChannelFactory(
             ChannelSettings(
                 dispatcher=Dispatcher(ProcessorTable()) if dispatcher is None else dispatcher,
@@ -150,8 +144,11 @@ class RemotingClient:
         return DeferredList([link.close() for link in links]).addCallback(lambda _: None)
 
     def sweep_idle(self) -> None:
-        """Close the connections that moved no byte for `idle_s`."""
+        """Close the connections that moved no byte for `idle_s`, and forget addresses that nobody asks for any more."""
         self._idle.sweep(self._channels)
+        now = self._clock.seconds()
+        for address in [address for address, link in self._links.items() if link.is_forgettable(now)]:
+            del self._links[address]
 
     def channel_opened(self, channel: IChannel) -> None:
         """A connection is made (IChannelListener)."""
@@ -177,7 +174,8 @@ class RemotingClient:
                 host, port = parse_address(address)
             except ValueError as problem:
                 return fail(ConnectFailed(address, str(problem)))
-            link = self._links[address] = _Link(address, self._clock, self._chance, lambda: self._dial(host, port))
+            link = Link(address, self._clock, self._chance, lambda: self._dial(host, port), self._opened)
+            self._links[address] = link
         if link.channel is not None:
             return succeed(link.channel)
 
@@ -186,94 +184,11 @@ class RemotingClient:
 
         return link.connected().addTimeout(timeout_s, self._clock, onTimeoutCancel=too_late)
 
+    def _opened(self, address: str) -> None:
+        self.when_connected(address)
+
     def _dial(self, host: str, port: int) -> Deferred[RemotingProtocol]:
         return self._connect(host, port, self._factory).addTimeout(self._connect_timeout_s, self._clock)
-
-
-class _Link:
-    """The one connection to an address, and what to do while there is none."""
-
-    def __init__(
-        self, address: str, clock: IClock, chance: Callable[[], float], dial: Callable[[], Deferred[RemotingProtocol]]
-    ) -> None:
-        self._address = address
-        self._clock = clock
-        self._chance = chance
-        self._dial = dial
-        self._dialing: Deferred[RemotingProtocol] | None = None
-        self._waiting: list[Deferred[RemotingProtocol]] = []
-        self._failure_count = 0
-        self._next_try_at = 0.0
-        self._last_problem = ""
-        self._opened_at = 0.0
-        self.channel: RemotingProtocol | None = None
-
-    def connected(self) -> Deferred[RemotingProtocol]:
-        """The channel, when it is there. Fails with ConnectFailed; at once while a lately failed try is being waited out."""
-        if self._dialing is None and self._clock.seconds() < self._next_try_at:
-            return fail(ConnectFailed(self._address, self._last_problem))
-        waiter: Deferred[RemotingProtocol] = Deferred(self._give_up)
-        self._waiting.append(waiter)
-        if self._dialing is None:
-            self._dialing = dialing = self._dial()
-            dialing.addCallbacks(self._opened, self._failed)
-        return waiter
-
-    def _give_up(self, waiter: Deferred[RemotingProtocol]) -> None:
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-
-    def _opened(self, channel: RemotingProtocol) -> None:
-        self._dialing = None
-        self.channel = channel
-        self._opened_at = self._clock.seconds()
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(channel)
-        channel.on_close(self._closed)
-
-    def _failed(self, failure: Failure) -> None:
-        self._dialing = None
-        self._back_off("no connection in time" if failure.check(TimeoutError) else failure.getErrorMessage())
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.errback(ConnectFailed(self._address, self._last_problem))
-
-    def _closed(self, channel: IChannel, reason: str) -> None:
-        if self.channel is channel:
-            self.channel = None
-            if self._clock.seconds() - self._opened_at < SHORT_LIFE_S:
-                self._back_off(reason)
-            else:
-                self._failure_count = 0
-
-    def _back_off(self, problem: str) -> None:
-        full = min(BACKOFF_FIRST_S * 2**self._failure_count, BACKOFF_MAX_S)
-        self._failure_count = min(self._failure_count + 1, 16)
-        self._next_try_at = self._clock.seconds() + full * (0.5 + 0.5 * self._chance())
-        self._last_problem = problem
-
-    def close(self) -> Deferred[None]:
-        """Close the connection, or stop making it. Fires when it is gone."""
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.errback(ConnectionClosed(f"the connection to {self._address} is closed by us"))
-        if self._dialing is not None:
-            self._dialing.cancel()
-        channel, self.channel = self.channel, None
-        gone: Deferred[None] = Deferred()
-        if channel is None:
-            return succeed(None)
-        giving_up = self._clock.callLater(CLOSE_WAIT_S, channel.abort, "closed by us, and the server did not follow")
-
-        def closed(*_: object) -> None:
-            if giving_up.active():
-                giving_up.cancel()
-            gone.callback(None)
-
-        channel.on_close(closed)
-        channel.close()
-        return gone
 
 
 class _ChannelFactory(Factory):
@@ -288,3 +203,7 @@ class _ChannelFactory(Factory):
         protocol = RemotingProtocol(self._settings)
         protocol.factory = self
         return protocol
+
+
+def _nothing(address: str) -> None:
+    """What is done about a new connection when nobody wants to know."""

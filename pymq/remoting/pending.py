@@ -8,7 +8,7 @@ told apart without remembering anything: what lies below the counter was asked o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -26,20 +26,21 @@ SWEEP_INTERVAL_S = 0.05
 _OPAQUE_MAX = 2**31 - 1
 
 
-class _Question:
-    """One request that waits for its answer."""
+class Question:
+    """One request that waits for its answer. `reads` is what its asker gave, a count of what had come until then."""
 
-    __slots__ = ("answer", "code", "deadline", "timeout_s")
+    __slots__ = ("answer", "code", "deadline", "reads", "timeout_s")
 
-    def __init__(self, answer: Deferred[RemotingCommand], code: int, deadline: float, timeout_s: float) -> None:
+    def __init__(self, answer: Deferred[RemotingCommand], code: int, deadline: float, timeout_s: float, reads: int) -> None:
         self.answer = answer
         self.code = code
         self.deadline = deadline
         self.timeout_s = timeout_s
+        self.reads = reads
 
 
 class PendingRequests:
-    """Requests by opaque. `address` names the peer in errors; `timed_out` is told when deadlines have passed."""
+    """Requests by opaque. `address` names the peer in errors; `timed_out` is told of those whose deadlines have passed."""
 
     _log = Logger()
 
@@ -49,13 +50,13 @@ class PendingRequests:
         clock: IClock,
         address: str = "",
         pending_requests_max: int = PENDING_REQUESTS_MAX,
-        timed_out: Callable[[], None] | None = None,
+        timed_out: Callable[[Sequence[Question]], None] | None = None,
     ) -> None:
         self._clock = clock
         self._address = address
         self._pending_requests_max = pending_requests_max
         self._timed_out = timed_out
-        self._open: dict[int, _Question] = {}
+        self._open: dict[int, Question] = {}
         self._next_opaque = 1
         self._sweep_call: Any = None
         self._sweep_at = 0.0
@@ -69,7 +70,7 @@ class PendingRequests:
         self._next_opaque = opaque + 1 if opaque < _OPAQUE_MAX else 0
         return opaque
 
-    def ask(self, code: int, timeout_s: float) -> tuple[int, Deferred[RemotingCommand]]:
+    def ask(self, code: int, timeout_s: float, reads: int = 0) -> tuple[int, Deferred[RemotingCommand]]:
         """The opaque for a new request of that code, and the Deferred of its answer.
 
         The Deferred fails with RequestTimeout, or with whatever `fail_all` gives. Raises TooManyRequests.
@@ -83,7 +84,7 @@ class PendingRequests:
         self._next_opaque = opaque + 1 if opaque < _OPAQUE_MAX else 0
         answer: Deferred[RemotingCommand] = Deferred(lambda _: self._give_up(opaque))
         deadline = self._clock.seconds() + timeout_s
-        questions[opaque] = _Question(answer, code, deadline, timeout_s)
+        questions[opaque] = Question(answer, code, deadline, timeout_s, reads)
         if self._sweep_call is None or deadline < self._sweep_at:
             self._sweep_later(deadline)
         return opaque, answer
@@ -138,4 +139,4 @@ class PendingRequests:
         for question in questions:
             question.answer.errback(RequestTimeout(self._address, question.code, question.timeout_s))
         if questions and self._timed_out is not None:
-            self._timed_out()
+            self._timed_out(questions)

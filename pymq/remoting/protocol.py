@@ -29,7 +29,8 @@ from pymq.errors import ConnectionClosed, FrameError, HeaderError, TooManyReques
 from pymq.interfaces import IBufferedChannel, IChannel, IChannelListener, IClock
 from pymq.remoting.backlog import AGED_S, Backlog, Frame
 from pymq.remoting.dispatcher import Dispatcher
-from pymq.remoting.pending import PENDING_REQUESTS_MAX, PendingRequests
+from pymq.remoting.pending import PENDING_REQUESTS_MAX, PendingRequests, Question
+from pymq.remoting.silence import Silence
 from pymq.remoting.writer import WRITE_BUFFER_BYTES_MAX, Part, Writer, writer_for
 from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import FRAME_BYTES_MAX, FrameReader, decode_command, encode_frame
@@ -94,7 +95,7 @@ class RemotingProtocol(Protocol):
         self._corked: list[Part] | None = None
         self._on_close: dict[object, Callable[[IChannel, str], None]] = {}
         self._close_reason: str | None = None
-        self._reads_at_timeout = -1
+        self._silence = Silence()
         self._is_full = False
         self.backlog = Backlog()
         self.is_open = False
@@ -277,7 +278,7 @@ class RemotingProtocol(Protocol):
             return fail(TooManyRequests(f"{self._writer.unsent_bytes} bytes to {self.peer[0]}:{self.peer[1]} wait to be sent"))
         awaited = len(self._pending)
         try:
-            opaque, answer = self._pending.ask(command.code, timeout_s)
+            opaque, answer = self._pending.ask(command.code, timeout_s, self.reads)
         except TooManyRequests as refused:
             return fail(refused)
         try:
@@ -381,13 +382,11 @@ class RemotingProtocol(Protocol):
         self._log.warn("{peer}: {unsent_bytes} bytes unread, connection closed", peer=self.peer, unsent_bytes=unsent_bytes)
         self.abort(f"closed: {unsent_bytes} bytes were not read")
 
-    def _requests_timed_out(self) -> None:
-        """A server that let two deadlines pass and sent nothing at all between them is not there any more."""
-        if self._settings.is_server:
-            return
-        if self._reads_at_timeout == self.reads:
-            self.abort("closed: requests timed out and nothing was received")
-        self._reads_at_timeout = self.reads
+    def _requests_timed_out(self, overdue: Sequence[Question]) -> None:
+        """A server that was silent for too long is not there any more, whatever TCP believes."""
+        silent_s = self._silence.timed_out(overdue, self.reads, self._settings.clock.seconds())
+        if silent_s is not None and not self._settings.is_server:
+            self.abort(f"closed: nothing was received for {silent_s:.1f} s although requests waited")
 
 
 def _address_of(address: Any) -> tuple[str, int]:

@@ -315,11 +315,11 @@ class BrokerController(Service):
         if config.namesrv_addr or not config.fetch_namesrv_addr_by_address_server:
             return []
         # Late: an HTTP client takes as long to import as half of the broker.
-        from pymq.services.addressserver import FETCH_PERIOD_S, FIRST_FETCH_S, AddressServer, agent_of, url_of
+        from pymq.remoting.addressserver import FETCH_PERIOD_S, FIRST_FETCH_S, AddressServer, agent_of, url_of
 
         server = AddressServer(
             url_of(config.rmq_address_server_domain, config.rmq_address_server_sub_group),
-            agent=agent_of(self._reactor),
+            agent=agent_of(self._reactor, connect_by(self._reactor)),
             clock=self._reactor,
             on_addresses=self._use_name_servers,
         )

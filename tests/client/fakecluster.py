@@ -367,7 +367,9 @@ class FakeRemoting:
         self._hook = hook
         self.processors = processors
         self.is_closed = False
+        self.closed_addresses: list[str] = []
         self.sweeps = 0
+        self.when_connected: Callable[[str], None] = lambda address: None
 
     def request(self, address: str, command: RemotingCommand, timeout_s: float) -> Deferred[RemotingCommand]:
         """Ask a server of the cluster."""
@@ -399,9 +401,12 @@ class FakeRemoting:
         assert processor is not None
         return processor.process(None, over_the_wire(request))
 
-    def close(self) -> Deferred[None]:
-        """No more."""
-        self.is_closed = True
+    def close(self, address: str | None = None) -> Deferred[None]:
+        """No more, or one address remembered."""
+        if address is None:
+            self.is_closed = True
+        else:
+            self.closed_addresses.append(address)
         return succeed(None)
 
     def sweep_idle(self) -> None:

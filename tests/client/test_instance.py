@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from pymq.client.config import ClientConfig
 from pymq.client.instance import REBALANCE_RETRY_S, MQClientInstance
 from pymq.client.results import ServiceState
-from pymq.errors import ClientError, NoNameServer, NoRoute, NotStarted
+from pymq.errors import ClientError, NoNameServer, NoRoute, NotStarted, RequestTimeout
 from pymq.message.topics import retry_topic
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.bodies.heartbeat import ConsumerData, decode_heartbeat
@@ -203,20 +203,44 @@ class InstanceTests(ClientCase):
 
     def test_an_unknown_topic_goes_where_its_template_is(self) -> None:
         """With no more queues than asked for; unknown without template."""
-        info = self.result(self.shared.publish_info("new", "TBW102", 3))
+        info = self.result(self.shared.publish_info("new", "TBW102", 3, 3.0))
         self.assertEqual(len(info.queues), 6)
-        error = self.failure(self.shared.publish_info("newer", "no-template", 3), NoRoute)
+        error = self.failure(self.shared.publish_info("newer", "no-template", 3, 3.0), NoRoute)
         self.assertIn("autoCreateTopicEnable", str(error))
 
     def test_many_sends_ask_for_a_route_once(self) -> None:
         """While the name server is thinking, nobody asks again."""
         gate: Deferred[Any] = Deferred()
         self.cluster.rules.append(lambda address, request: gate if address == NAME_SERVER else None)  # type: ignore[arg-type,return-value]
-        waiting = [Deferred.fromCoroutine(self.shared.publish_info("new", "TBW102", 4)) for _ in range(5)]
+        waiting = [Deferred.fromCoroutine(self.shared.publish_info("new", "TBW102", 4, 3.0)) for _ in range(5)]
         self.assertEqual(len(self.cluster.of(105)), 1)
         self.cluster.rules.clear()
         gate.callback(self.cluster.answer(NAME_SERVER, self.cluster.asked[-1].command))
         self.assertEqual({len(self.successResultOf(one).queues) for one in waiting}, {8})
+
+    def test_a_route_is_waited_for_no_longer_than_allowed(self) -> None:
+        """However long the name servers are asked; whoever may wait longer still gets it."""
+        gate: Deferred[Any] = Deferred()
+        self.cluster.rules.append(lambda address, request: gate if address == NAME_SERVER else None)  # type: ignore[arg-type,return-value]
+        short, long = (Deferred.fromCoroutine(self.shared.publish_info("new", "TBW102", 4, limit)) for limit in (0.5, 2.0))
+        self.tick(0.5)
+        error = self.failureResultOf(short, RequestTimeout).value
+        self.assertIn(NAME_SERVER, str(error))
+        self.cluster.rules.clear()
+        gate.callback(self.cluster.answer(NAME_SERVER, self.cluster.asked[-1].command))
+        self.assertEqual(len(self.successResultOf(long).queues), 8)
+
+    def test_a_new_connection_to_a_broker_that_knew_us(self) -> None:
+        """It is told at once who is here, for it forgot us with the connection before."""
+        self.join()
+        (remoting,) = self.cluster.remotings
+        remoting.when_connected("10.0.0.2:10911")
+        self.assertEqual(self.heartbeats(), [])
+        self.result(self.shared.heartbeat_all())
+        self.cluster.asked.clear()
+        for address in ("10.0.0.3:10911", NAME_SERVER):
+            remoting.when_connected(address)
+        self.assertEqual(self.heartbeats(), ["10.0.0.3:10911"])
 
     def test_addresses(self) -> None:
         """Of masters, and of whoever can be read; NoRoute says what to look at."""
@@ -291,6 +315,32 @@ class NameServerSourceTests(ClientCase):
         self.assertEqual(instance.name_servers, ("10.0.0.1:1", "10.0.0.2:2"))
         self.tick(120.0)
         self.assertEqual((answers, instance.name_servers), ([], ("10.0.0.1:1", "10.0.0.2:2")))
+
+    def test_a_source_that_fails_changes_nothing(self) -> None:
+        """Unless nothing is known yet: then there is nothing to start with, and the error says why."""
+
+        def source() -> str:
+            raise ValueError("the answer has status 404")
+
+        instance = self.made(NAME_SERVER, source=source)
+        self.result(instance.start())
+        self.tick(10.0)
+        self.assertEqual(instance.name_servers, (NAME_SERVER,))
+        error = self.failure(self.made(source=source).start(), NoNameServer)
+        self.assertIn("status 404", str(error))
+
+    def test_others_are_asked_for_all_routes_at_once(self) -> None:
+        """The topics go on meanwhile with the routes that are known."""
+        instance = self.made("10.0.0.9:9876")
+        instance.add_producer(Member())
+        self.result(instance.start())
+        self.tick(1.0)
+        self.assertIsNone(instance.routes.publish_info(TOPIC))
+        instance.use_name_servers([NAME_SERVER])
+        self.assertIsNotNone(instance.routes.publish_info(TOPIC))
+        self.cluster.down.add(NAME_SERVER)
+        instance.use_name_servers(["10.0.0.9:9876"])
+        self.assertIsNotNone(instance.routes.publish_info(TOPIC))
 
     def test_none_at_all_fails_the_start(self) -> None:
         """With what to do."""

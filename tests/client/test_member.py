@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Factory, Protocol
 
 from pymq.client.producer import Producer
 from pymq.client.pushconsumer import PushConsumer
 from pymq.client.results import ServiceState
 from pymq.errors import ClientError, ConfigError, NoNameServer, NotStarted
 from pymq.message.message import Message
+from pymq.testing.connections import MemoryNetwork
 from pymq.wire.codes import RequestCode as Code
-from tests.client.cases import TOPIC, ClientCase, queue
+from tests.client.cases import TOPIC, ClientCase, queue, running
+from tests.client.fakecluster import NAME_SERVER
 
 
 class MemberTests(ClientCase):
@@ -112,6 +115,59 @@ class MemberTests(ClientCase):
         self.assertEqual(message.body, b"x")
         self.assertEqual(len(self.result(producer.query_message(TOPIC, "k")).messages), 1)
         self.assertEqual(len(self.result(producer.query_message_by_unique_id(TOPIC, message.msg_id)).messages), 1)
+
+    def test_other_name_servers(self) -> None:
+        """While it runs: they are asked at once. What are no addresses change nothing."""
+        producer = self.make(Producer, "pg", namesrv_addr="10.0.0.9:9876")
+        self.failure(running(self.updated(producer, NAME_SERVER)), NotStarted)
+        self.result(producer.start())
+        self.failure(producer.send(Message(TOPIC, b"x")), NoNameServer)
+        for nonsense in ("", ";", "nonsense", f"{NAME_SERVER};host:port"):
+            self.failure(self.updated(producer, nonsense), ClientError)
+        self.cluster.asked.clear()
+        self.result(self.updated(producer, f"{NAME_SERVER}; 10.0.0.9:9876"))
+        self.assertEqual({asked.address for asked in self.cluster.of(Code.GET_ROUTEINFO_BY_TOPIC)}, {NAME_SERVER})
+        self.result(producer.send(Message(TOPIC, b"x")))
+        self.result(self.updated(producer, NAME_SERVER))
+        self.assertEqual(self.cluster.remotings[0].closed_addresses, ["10.0.0.9:9876"])
+
+    async def updated(self, producer: Producer, addresses: str) -> None:
+        """The error as a failure."""
+        producer.update_name_server_address_list(addresses)
+
+    def test_an_address_server(self) -> None:
+        """Is asked when no name server is given, and every two minutes; a client with name servers does not ask it."""
+        network = MemoryNetwork(accepts=True)
+        network.listen("10.0.0.5", 8080, self.pages())
+        self.page = NAME_SERVER
+        settings = {"namesrv_domain": "10.0.0.5", "namesrv_domain_subgroup": "here", "connect_plainly": lambda _: network.connect}
+        producer = self.make(Producer, "pg", namesrv_addr="", unit_name="u1", **settings)
+        starting = producer.start()
+        network.flush()
+        self.successResultOf(starting)
+        self.result(producer.send(Message(TOPIC, b"x")))
+        self.page = "10.0.0.7:9876;10.0.0.8:9876"
+        self.tick(10.0)
+        network.flush()
+        self.assertEqual(producer.instance.name_servers, ("10.0.0.7:9876", "10.0.0.8:9876"))
+        self.assertEqual(self.pages_read, [b"GET /rocketmq/here-u1?nofix=1 HTTP/1.1"] * 2)
+        self.result(self.make(Producer, "pg2", **settings).start())
+        self.tick(10.0)
+        network.flush()
+        self.assertEqual(len(self.pages_read), 2)
+
+    def pages(self) -> Factory:
+        """An HTTP server that answers `page`."""
+        self.pages_read: list[bytes] = []
+
+        class Page(Protocol):
+            def dataReceived(page, data: bytes) -> None:  # noqa: N805
+                self.pages_read.append(data.split(b"\r\n")[0])
+                assert page.transport is not None
+                page.transport.write(b"HTTP/1.0 200 OK\r\n\r\n" + self.page.encode())
+                page.transport.loseConnection()
+
+        return Factory.forProtocol(Page)
 
     def test_its_name_in_logs(self) -> None:
         """Kind, group and state."""

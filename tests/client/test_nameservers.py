@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
 from pymq.client.nameservers import NameServers
-from pymq.errors import BrokerRefused, NoNameServer
+from pymq.errors import BrokerRefused, ConnectionClosed, NoNameServer
 from pymq.remoting.dispatcher import ProcessorTable
-from tests.client.cases import TOPIC, ClientCase
+from pymq.wire.command import RemotingCommand
+from tests.client.cases import TOPIC, ClientCase, running
 from tests.client.fakecluster import NAME_SERVER
 
 DEAD = "10.0.0.9:9876"
@@ -17,7 +22,8 @@ class NameServersTests(ClientCase):
 
     def name_servers(self, *addresses: str) -> NameServers:
         """The name servers of a client."""
-        return NameServers(self.cluster.make_remoting(self.clock, ProcessorTable()), addresses)
+        self.remoting = self.cluster.make_remoting(self.clock, ProcessorTable())
+        return NameServers(self.remoting, addresses)
 
     def asked(self) -> list[str]:
         """Who was asked."""
@@ -57,3 +63,46 @@ class NameServersTests(ClientCase):
         self.assertFalse(servers.update([]))
         self.assertTrue(servers.update([NAME_SERVER]))
         self.assertEqual(servers.addresses, (NAME_SERVER,))
+        self.assertEqual(self.remoting.closed_addresses, [DEAD])
+
+    def test_questions_at_once_all_reach_the_one_that_answers(self) -> None:
+        """A dead one is passed over once, not once for each question."""
+        servers = self.name_servers(DEAD, NAME_SERVER)
+        gates: list[Deferred[Any]] = []
+
+        def held(address: str, request: RemotingCommand) -> Any:
+            if address == DEAD:
+                gates.append(Deferred())
+                return gates[-1]
+            return None
+
+        self.cluster.rules.append(held)
+        asked = [running(servers.route(TOPIC, 3)) for _ in range(2)]
+        self.tick(3.0)
+        for one in asked:
+            self.assertIsNotNone(self.successResultOf(one))
+        self.assertEqual(self.asked(), [DEAD, DEAD, NAME_SERVER, NAME_SERVER])
+        self.cluster.asked.clear()
+        self.result(servers.route(TOPIC, 3))
+        self.assertEqual(self.asked(), [NAME_SERVER])
+
+    def test_the_turn_goes_round(self) -> None:
+        """From the last one to the first."""
+        servers = self.name_servers(NAME_SERVER, DEAD)
+        self.result(servers.route(TOPIC, 3))
+        self.cluster.down.add(NAME_SERVER)
+        self.failure(servers.route(TOPIC, 3), NoNameServer)
+        self.cluster.down.clear()
+        self.cluster.asked.clear()
+        self.assertIsNotNone(self.result(servers.route(TOPIC, 3)))
+        self.assertEqual(self.asked(), [NAME_SERVER])
+
+    def test_others_are_asked_what_the_gone_one_was_being_asked(self) -> None:
+        """An update in the middle of a question."""
+        servers = self.name_servers(DEAD)
+        gate: Deferred[Any] = Deferred()
+        self.cluster.rules.append(lambda address, request: gate if address == DEAD else None)  # type: ignore[arg-type,return-value]
+        asked = running(servers.route(TOPIC, 3))
+        self.assertTrue(servers.update([NAME_SERVER]))
+        gate.errback(ConnectionClosed("the connection is closed by us"))
+        self.assertIsNotNone(self.successResultOf(asked))

@@ -8,7 +8,7 @@ from pymq.client.config import PushConfig, make_config
 from pymq.client.offsets import RemoteBrokerOffsetStore
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.puller import ERROR_PAUSE_S, ILLEGAL_OFFSET_PAUSE_S, Puller
-from pymq.client.pullloops import BUSY_PAUSE_S, FLOW_CONTROL_PAUSE_S, SUSPENDED_PAUSE_S, UNKNOWN_PAUSE_S
+from pymq.client.pullloops import BUSY_PAUSE_S, ERROR_PAUSE_FIRST_S, FLOW_CONTROL_PAUSE_S, SUSPENDED_PAUSE_S, UNKNOWN_PAUSE_S
 from pymq.client.tasks import Tasks
 from pymq.message import flags
 from pymq.message.message import StoredMessage
@@ -169,16 +169,33 @@ class PullerTests(ClientCase):
         self.assertGreater(len(self.pulls()), before)
 
     def test_errors_give_a_pause(self) -> None:
-        """Three seconds; 20 ms when the broker is busy."""
+        """20 ms when the broker is busy."""
         self.cluster.refuse(Code.PULL_MESSAGE, 1, count=1)
         self.cluster.refuse(Code.PULL_MESSAGE, 215, count=1)
         self.begin()
-        self.tick(ERROR_PAUSE_S - 0.1)
+        self.tick(ERROR_PAUSE_FIRST_S / 2 - 0.001)
         self.assertEqual(len(self.pulls()), 1)
-        self.tick(0.1)
+        self.tick(ERROR_PAUSE_FIRST_S / 2 + 0.001)
         self.assertEqual(len(self.pulls()), 2)
         self.tick(BUSY_PAUSE_S)
         self.assertEqual(len(self.pulls()), 3)
+
+    def test_errors_without_end_are_met_by_longer_pauses(self) -> None:
+        """Up to three seconds, half of it chance; a success ends that."""
+        self.cluster.refuse(Code.PULL_MESSAGE, 1)
+        self.begin()
+        self.tick(0.05, 200)
+        self.cluster.asked.clear()
+        self.tick(0.05, 1200)
+        self.assertTrue(20 <= len(self.pulls()) <= 41, len(self.pulls()))
+        self.cluster.rules.clear()
+        self.tick(ERROR_PAUSE_S)
+        self.cluster.refuse(Code.PULL_MESSAGE, 1, count=1)
+        self.put(1)
+        self.tick(0.0)
+        asked = len(self.pulls())
+        self.tick(ERROR_PAUSE_FIRST_S)
+        self.assertEqual(len(self.pulls()), asked + 1)
 
     def test_a_broker_that_forgot_us_is_told(self) -> None:
         """At once, instead of with the next heartbeat."""

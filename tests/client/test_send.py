@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from pymq.client.config import ProducerConfig
 from pymq.client.hooks import SendMessageContext
 from pymq.client.results import SendStatus
+from pymq.client.retries import PAUSE_FIRST_S
 from pymq.client.send import CONGESTION_PAUSE_S, Sender, check_message, property_text
 from pymq.errors import BrokerRefused, ConnectFailed, InvalidMessage, RequestTimeout, TooManyRequests
 from pymq.message import properties as names
@@ -21,6 +22,7 @@ from pymq.message.message import Message
 from pymq.wire.codes import RequestCode as Code
 from pymq.wire.command import RemotingCommand
 from tests.client.cases import TOPIC, ClientCase, queue
+from tests.client.fakecluster import NAME_SERVER
 
 SEND = Code.SEND_MESSAGE_V2
 
@@ -175,10 +177,60 @@ class SendTests(SenderCase):
         self.assertEqual(len({one.fields["i"] for one in self.cluster.of(SEND)}), 1)
 
     def test_three_tries_and_no_more(self) -> None:
-        """Then the last error."""
+        """Then the last error. The first broker is tried again only after a pause."""
         self.cluster.down |= {"10.0.0.2:10911", "10.0.0.3:10911"}
-        self.failure(self.send(Message(TOPIC, b"x")), ConnectFailed)
+        sending = Deferred.fromCoroutine(self.send(Message(TOPIC, b"x")))
+        self.assertEqual(len(self.tries()), 2)
+        self.tick(PAUSE_FIRST_S / 2 - 0.001)
+        self.assertEqual(len(self.tries()), 2)
+        self.tick(PAUSE_FIRST_S / 2 + 0.001)
+        self.failureResultOf(sending, ConnectFailed)
         self.assertEqual(len(self.tries()), 3)
+
+    def test_a_fault_that_passes_is_survived(self) -> None:
+        """By the pauses between the tries."""
+        self.cluster.down |= {"10.0.0.2:10911", "10.0.0.3:10911"}
+        patient = self.with_settings(retry_times_when_send_failed=5)
+        sending = Deferred.fromCoroutine(self.send(Message(TOPIC, b"x"), patient))
+        self.tick(0.1, 5)
+        self.assertNoResult(sending)
+        self.cluster.down.clear()
+        self.tick(0.1, 20)
+        self.assertIs(self.successResultOf(sending).status, SendStatus.SEND_OK)
+
+    def test_a_pause_beyond_the_time_limit_is_not_waited_for(self) -> None:
+        """The error is the broker's, and comes at once."""
+        self.cluster.rules.append(lambda address, request: ConnectFailed(address, "later", 9.0) if request.code == SEND else None)
+        error = self.failure(self.send(Message(TOPIC, b"x")), ConnectFailed)
+        self.assertEqual((error.reason, len(self.tries())), ("later", 2))
+
+    def test_a_try_may_be_given_less_than_all_of_the_time(self) -> None:
+        """A broker in a black hole then leaves time for another; the last try may take the rest."""
+
+        def black_hole(address: str, request: RemotingCommand) -> Any:
+            return Deferred() if request.code == SEND and address == "10.0.0.2:10911" else None
+
+        self.cluster.rules.append(black_hole)
+        hasty = self.with_settings(send_msg_max_timeout_per_request_s=1.0)
+        sending = Deferred.fromCoroutine(self.send(Message(TOPIC, b"x"), hasty))
+        self.tick(0.9)
+        self.assertNoResult(sending)
+        self.tick(0.1)
+        self.assertEqual(self.successResultOf(sending).queue.broker_name, "broker-b")
+        once = self.with_settings(send_msg_max_timeout_per_request_s=1.0, retry_times_when_send_failed=0)
+        sending = Deferred.fromCoroutine(self.send(Message(TOPIC, b"x"), once))
+        self.tick(2.9)
+        self.assertNoResult(sending)
+        self.tick(0.1)
+        self.failureResultOf(sending, RequestTimeout)
+
+    def test_the_name_servers_have_no_more_time_than_the_send(self) -> None:
+        """For a topic whose route is not known."""
+        self.cluster.rules.append(lambda address, request: Deferred() if address == NAME_SERVER else None)  # type: ignore[arg-type,return-value]
+        sending = Deferred.fromCoroutine(self.send(Message("new", b"x"), timeout_s=0.5))
+        self.tick(0.5)
+        self.assertIn(NAME_SERVER, str(self.failureResultOf(sending, RequestTimeout).value))
+        self.tick(3.0)
 
     def test_some_refusals_are_tried_elsewhere(self) -> None:
         """Those of remoting.md 3.2; others are final."""

@@ -220,7 +220,7 @@ class DispatcherTests(ClientCase):
         self.cluster.refuse(Code.SEND_MESSAGE_V2, 1)
         self.cluster.asked.clear()
         self.dispatcher.append("a", "ID1")
-        self.tick(0.5)
+        self.tick(0.5, 3)
         self.assertEqual(len(self.cluster.of(Code.SEND_MESSAGE_V2)), 3)
         topics = [asked.fields["topic"] for asked in self.cluster.of(Code.GET_ROUTEINFO_BY_TOPIC)]
         self.assertEqual(topics, [TRACES, TRACES])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -12,8 +13,9 @@ from zope.interface import implementer
 
 from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout
 from pymq.interfaces import IChannel, IRequestProcessor
-from pymq.remoting.client import BACKOFF_FIRST_S, BACKOFF_MAX_S, CLOSE_WAIT_S, RemotingClient, connect_by, parse_address
+from pymq.remoting.client import RemotingClient, connect_by, parse_address
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
+from pymq.remoting.link import BACKOFF_FIRST_S, BACKOFF_MAX_S, CLOSE_WAIT_S, FORGOTTEN_S
 from pymq.remoting.server import RemotingServerFactory
 from pymq.testing.channels import ChannelRecorder
 from pymq.testing.connections import MemoryNetwork
@@ -110,6 +112,15 @@ class RequestTests(ClientTestCase):
         self.network.flush()
         for answer in asked:
             self.successResultOf(answer)
+
+    def test_new_connections_are_told_of_before_they_are_used(self) -> None:
+        """What is sent then comes first."""
+        self.client.when_connected = lambda address: self.client.request(address, RemotingCommand.request(11), 3) and None
+        asked = self.ask()
+        self.network.accept()
+        self.network.flush()
+        self.successResultOf(asked)
+        self.assertEqual([command.code for command in self.server.seen], [11, 34])
 
     def test_oneway(self) -> None:
         """Fires when written; the server sees a oneway request."""
@@ -234,6 +245,42 @@ class FailureTests(ClientTestCase):
         self.network.flush()
         self.failureResultOf(self.ask(), ConnectFailed)
 
+    def test_the_error_says_when_the_next_try_is_made(self) -> None:
+        """So that whoever has nobody else to ask can wait for it."""
+        asked = self.ask()
+        self.network.fail()
+        self.assertAlmostEqual(self.failureResultOf(asked, ConnectFailed).value.again_s, BACKOFF_FIRST_S, 5)
+        self.clock.advance(BACKOFF_FIRST_S / 2)
+        self.assertAlmostEqual(self.failureResultOf(self.ask(), ConnectFailed).value.again_s, BACKOFF_FIRST_S / 2, 5)
+
+    def test_a_black_hole_is_left(self) -> None:
+        """The request that notices it fails with its timeout, the others with what happened, and the next connects anew."""
+        self.connected()
+        self.clock.advance(60)
+        asked, other = self.ask(timeout_s=3), self.ask(timeout_s=30)
+        self.clock.advance(3.1)
+        self.failureResultOf(asked, RequestTimeout)
+        self.assertIn(BROKER, str(self.failureResultOf(other, ConnectionClosed).value))
+        self.assertIsNone(self.client.channel_to(BROKER))
+        self.connected()
+        self.assertEqual(len(self.listener.closed), 1)
+
+    def test_addresses_that_nobody_asks_for_are_forgotten(self) -> None:
+        """Brokers come and go with their addresses; a client may stay for years."""
+        asked = self.ask()
+        self.network.fail()
+        self.failureResultOf(asked, ConnectFailed)
+        self.clock.advance(FORGOTTEN_S)
+        self.client.sweep_idle()
+        self.assertEqual(list(self.client._links), [BROKER])
+        self.clock.advance(1)
+        self.client.sweep_idle()
+        self.assertEqual(self.client._links, {})
+        self.connected()
+        self.clock.advance(FORGOTTEN_S + 1)
+        self.client.sweep_idle()
+        self.assertEqual(list(self.client._links), [BROKER])
+
     def test_bad_address(self) -> None:
         """Fails like a server that is not there."""
         for address in ("nonsense", "host:", "host:70000", ":10911", "host:x"):
@@ -278,6 +325,19 @@ class CloseTests(ClientTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
+class OneAddress:
+    """Every name stands for `address`."""
+
+    address = ""
+
+    def resolveHostName(self, receiver: Any, name: str, *, portNumber: int, **_: Any) -> Any:  # noqa: N803  # as it is called
+        """At once."""
+        receiver.resolutionBegan(None)
+        receiver.addressResolved(IPv4Address("TCP", self.address, portNumber))
+        receiver.resolutionComplete()
+        return receiver
+
+
 class AddressTests(SynchronousTestCase):
     """Addresses as people and routes write them."""
 
@@ -295,4 +355,18 @@ class AddressTests(SynchronousTestCase):
         for address in ("127.0.0.1:9876", "[::1]:9877"):
             client.request(address, RemotingCommand.request(105), 3).addErrback(lambda _: None)
         self.assertEqual([call[:2] for call in reactor.tcpClients], [("127.0.0.1", 9876), ("::1", 9877)])
+        client.close()
+
+    def test_a_name_is_resolved_for_each_connection(self) -> None:
+        """A server that moved, and whose name followed, is found by the next try."""
+        reactor: Any = MemoryReactorClock()
+        reactor.nameResolver = OneAddress()
+        client = RemotingClient(clock=reactor, connect=connect_by(reactor))
+        for address in ("10.0.0.1", "10.0.0.2"):
+            reactor.nameResolver.address = address
+            asked = client.request("broker-a:10911", RemotingCommand.request(105), 3)
+            reactor.advance(3.1)
+            self.failureResultOf(asked, ConnectFailed, RequestTimeout)
+            reactor.advance(BACKOFF_FIRST_S)
+        self.assertEqual([call[:2] for call in reactor.tcpClients], [("10.0.0.1", 10911), ("10.0.0.2", 10911)])
         client.close()

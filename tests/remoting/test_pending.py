@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.errors import ConnectionClosed, RequestTimeout, TooManyRequests
-from pymq.remoting.pending import SWEEP_INTERVAL_S, PendingRequests
+from pymq.remoting.pending import SWEEP_INTERVAL_S, PendingRequests, Question
 from pymq.wire.command import RemotingCommand
 
 
@@ -23,14 +25,14 @@ class PendingRequestsTests(SynchronousTestCase):
         """A clock that looks like today, and room for three requests."""
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
-        self.timeouts = 0
+        self.timeouts: list[int] = []
         self.pending = PendingRequests(
             clock=self.clock, address="10.0.0.9:10911", pending_requests_max=3, timed_out=self.count_timeout
         )
 
-    def count_timeout(self) -> None:
+    def count_timeout(self, overdue: Sequence[Question]) -> None:
         """Called when deadlines passed."""
-        self.timeouts += 1
+        self.timeouts += [question.reads for question in overdue]
 
     def test_answer_goes_to_its_request_in_any_order(self) -> None:
         """Responses may come in any order."""
@@ -43,14 +45,14 @@ class PendingRequestsTests(SynchronousTestCase):
         self.assertEqual(len(self.pending), 0)
 
     def test_deadline_fails_the_request_with_what_was_asked(self) -> None:
-        """The error says who did not answer what, and in which time."""
-        _, asked = self.pending.ask(34, 3)
+        """The error says who did not answer what, and in which time; what its asker gave comes back."""
+        _, asked = self.pending.ask(34, 3, 17)
         self.clock.advance(2.99)
         self.assertNoResult(asked)
         self.clock.advance(0.02)
         error = self.failureResultOf(asked, RequestTimeout).value
         self.assertEqual((error.address, error.code, error.timeout_s), ("10.0.0.9:10911", 34, 3))
-        self.assertEqual(self.timeouts, 1)
+        self.assertEqual(self.timeouts, [17])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_each_request_has_a_deadline_of_its_own(self) -> None:

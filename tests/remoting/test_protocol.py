@@ -308,12 +308,19 @@ class ClientChannelTests(ProtocolTestCase):
         self.failureResultOf(self.protocol.request(RemotingCommand.request(40), 3), TooManyRequests)
 
     def test_silent_server_is_left(self) -> None:
-        """Two deadlines without a byte in between end the connection, so that the next request makes a new one."""
+        """Deadlines without a byte in between end the connection, so that the next request makes a new one."""
         for _ in range(2):
             asked = self.protocol.request(RemotingCommand.request(40), 1)
-            self.clock.advance(2)
+            self.clock.advance(1)
             self.failureResultOf(asked, RequestTimeout)
+        self.assertEqual(self.transport.aborts, 0)
+        waiting = self.protocol.request(RemotingCommand.request(40), 30)
+        asked = self.protocol.request(RemotingCommand.request(40), 1)
+        self.clock.advance(1)
+        self.failureResultOf(asked, RequestTimeout)
         self.assertEqual(self.transport.aborts, 1)
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertIn("nothing was received for 3.0 s", str(self.failureResultOf(waiting, ConnectionClosed).value))
 
     def test_server_that_is_only_slow_is_kept(self) -> None:
         """Any byte counts as life."""

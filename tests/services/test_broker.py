@@ -16,8 +16,8 @@ from pymq.broker.config import BrokerConfig
 from pymq.client import Message, SendStatus
 from pymq.errors import BrokerRefused
 from pymq.namesrv.config import NamesrvConfig
+from pymq.remoting import addressserver
 from pymq.remoting.client import RemotingClient, connect_by
-from pymq.services import addressserver
 from pymq.services.broker import BrokerController
 from pymq.services.listening import CannotListen
 from pymq.services.namesrv import NamesrvController
@@ -267,7 +267,7 @@ class NameServersOfABrokerTests(SynchronousTestCase):
                 """Nothing to lose."""
 
         agent = Agent()
-        self.patch(addressserver, "agent_of", lambda reactor: agent)
+        self.patch(addressserver, "agent_of", lambda clock, connect: agent)
         controller = BrokerController(
             BrokerConfig(
                 broker_name="broker-a",

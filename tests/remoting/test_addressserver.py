@@ -1,4 +1,4 @@
-"""Tests of pymq.services.addressserver."""
+"""Name servers' addresses over HTTP."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone, ResponseFailed
 
-from pymq.services.addressserver import BODY_BYTES_MAX, TIMEOUT_S, AddressServer, url_of
+from pymq.remoting.addressserver import BODY_BYTES_MAX, TIMEOUT_S, AddressServer, agent_of, url_of
+from pymq.testing.connections import MemoryNetwork
 
 URL = "http://address:8080/rocketmq/nsaddr"
 
@@ -145,3 +147,40 @@ class AddressServerTests(SynchronousTestCase):
         """Port 8080, unless the domain has one."""
         self.assertEqual(url_of("jmenv.tbsite.net", "nsaddr"), "http://jmenv.tbsite.net:8080/rocketmq/nsaddr")
         self.assertEqual(url_of("config:80", "test"), "http://config:80/rocketmq/test")
+        self.assertEqual(url_of("config:80", "test", "u1"), "http://config:80/rocketmq/test-u1?nofix=1")
+
+
+class Page(Protocol):
+    """An HTTP server with one page."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """The whole request, in these tests."""
+        assert data.startswith(b"GET /rocketmq/nsaddr HTTP/1.1\r\n") and b"\r\nHost: 10.0.0.5:8080\r\n" in data, data
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n10.0.0.1:9876;[::1]:9876\n")
+        self.transport.loseConnection()
+
+
+class AgentTests(SynchronousTestCase):
+    """Twisted's HTTP client over connections of ours."""
+
+    def test_over_our_connections(self) -> None:
+        """The request goes to the host and port of the URL, and the answer comes back."""
+        clock, network = Clock(), MemoryNetwork(accepts=True)
+        pages = Factory.forProtocol(Page)
+        network.listen("10.0.0.5", 8080, pages)
+        server = AddressServer(url_of("10.0.0.5", "nsaddr"), agent=agent_of(clock, network.connect), clock=clock)
+        asked = Deferred.fromCoroutine(server.ask())
+        network.flush()
+        self.assertEqual(self.successResultOf(asked), ["10.0.0.1:9876", "[::1]:9876"])
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_nobody_there(self) -> None:
+        """A connection that is never made is given up."""
+        clock, network = Clock(), MemoryNetwork()
+        server = AddressServer(url_of("10.0.0.5", "nsaddr"), agent=agent_of(clock, network.connect), clock=clock)
+        asked = Deferred.fromCoroutine(server.ask())
+        clock.advance(TIMEOUT_S)
+        self.failureResultOf(asked)
+        self.assertTrue(all(attempt.is_cancelled for attempt in network.attempts))
+        self.assertEqual(clock.getDelayedCalls(), [])

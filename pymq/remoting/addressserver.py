@@ -1,4 +1,4 @@
-# Tests: tests/services/test_addressserver.py
+# Tests: tests/remoting/test_addressserver.py
 """Name server addresses from an HTTP server, for sites that keep them in one place (Java: TopAddressing, MixAll.getWSAddr)."""
 
 from __future__ import annotations
@@ -7,15 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, ResponseDone
 from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
 
-from pymq.broker.config import check_name_servers
-from pymq.errors import ConfigError
 from pymq.interfaces import IClock
+from pymq.remoting.client import Connect, parse_address
 
 #: The first fetch follows the start so much later, and the next ones each other (remoting.md 6.2).
 FIRST_FETCH_S = 10.0
@@ -28,36 +30,44 @@ _PORT = 8080
 _OK = 200
 
 
-def url_of(domain: str, sub_group: str) -> str:
-    """Where the addresses are (rmqAddressServerDomain, rmqAddressServerSubGroup). A domain may bring its own port."""
+def url_of(domain: str, sub_group: str, unit_name: str = "") -> str:
+    """Where the addresses are, those of a unit of clients apart. A domain may bring its own port.
+
+    A broker's settings are rmqAddressServerDomain and rmqAddressServerSubGroup, a client's rocketmq.namesrv.domain and
+    rocketmq.namesrv.domain.subgroup.
+    """
     host = domain if ":" in domain else f"{domain}:{_PORT}"
-    return f"http://{host}/rocketmq/{sub_group}"
+    return f"http://{host}/rocketmq/{sub_group}" + (f"-{unit_name}?nofix=1" if unit_name else "")
 
 
 class AddressServer:
-    """Asks `url` for `host:port;host:port`, and tells `on_addresses(list of host:port)` when the answer is another than before.
-
-    `agent` is Twisted's `IAgent`. What cannot be had or read is logged and changes nothing.
-    """
+    """Asks `url` for `host:port;host:port`. `agent` is Twisted's `IAgent`; `on_addresses` is for those who `fetch`."""
 
     _log = Logger()
 
-    def __init__(self, url: str, *, agent: Any, clock: IClock, on_addresses: Callable[[list[str]], object]) -> None:
+    def __init__(
+        self, url: str, *, agent: Any, clock: IClock, on_addresses: Callable[[list[str]], object] = lambda addresses: None
+    ) -> None:
         self._url = url
         self._agent = agent
         self._clock = clock
         self._on_addresses = on_addresses
         self._known: list[str] = []
 
-    async def fetch(self) -> None:
-        """Ask once. Never fails."""
+    async def ask(self) -> list[str]:
+        """The addresses, each host:port. Raises ValueError for an answer that is none, and what connecting may raise."""
         answering = Deferred.fromCoroutine(self._ask())
         answering.addTimeout(TIMEOUT_S, self._clock)
+        line = await answering
+        addresses = [word for word in (part.strip() for part in line.split(";")) if word]
+        for address in addresses:
+            parse_address(address)
+        return addresses
+
+    async def fetch(self) -> None:
+        """Ask once, and tell `on_addresses` when they are others than before. Never fails: that is logged and changes nothing."""
         try:
-            line = await answering
-            addresses = [f"{host}:{port}" for host, port in check_name_servers(line)]
-        except ConfigError as error:
-            self._log.warn("{url} answers no name server addresses: {error}", url=self._url, error=error)
+            addresses = await self.ask()
         except Exception as error:
             self._log.warn("no name server addresses from {url}: {error!r}", url=self._url, error=error)
         else:
@@ -107,6 +117,32 @@ class _LineReader(Protocol):
         transport.loseConnection()
 
 
-def agent_of(reactor: Any) -> Any:
-    """Twisted's HTTP client, with our time to connect."""
-    return Agent(reactor, connectTimeout=TIMEOUT_S)
+def agent_of(clock: IClock, connect: Connect) -> Any:
+    """Twisted's HTTP client over these connections, with our time to make one."""
+    return Agent.usingEndpointFactory(clock, _Endpoints(clock, connect))
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """What the HTTP client asks for a way to a server."""
+
+    def __init__(self, clock: IClock, connect: Connect) -> None:
+        self._clock = clock
+        self._connect = connect
+
+    def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
+        """The way to the server of a URI."""
+        return _Endpoint(self._clock, lambda factory: self._connect(uri.host.decode("ascii"), uri.port, factory))
+
+
+@implementer(IStreamClientEndpoint)
+class _Endpoint:
+    """One server."""
+
+    def __init__(self, clock: IClock, dial: Callable[[Factory], Deferred[Any]]) -> None:
+        self._clock = clock
+        self._dial = dial
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803  # the interface names it
+        """A connection, or a TimeoutError."""
+        return self._dial(protocolFactory).addTimeout(TIMEOUT_S, self._clock)
