@@ -124,10 +124,14 @@ class MQClientAPI:
         await self._ask(self.broker_channel(address), RequestCode.CONSUMER_SEND_MSG_BACK, header)
 
     async def consumer_ids(self, address: str, group: str) -> list[str]:
-        """GET_CONSUMER_LIST_BY_GROUP: the client ids of a group's members as this broker knows them, sorted."""
+        """GET_CONSUMER_LIST_BY_GROUP: the client ids of a group's members as this broker knows them, sorted.
+
+        Each once: Apache's brokers name a member twice whose old connection they still believe in, and shares would be counted
+        out for a member that is not there.
+        """
         header = GetConsumerListByGroupRequestHeader(consumer_group=group)
         response = await self._ask(self.broker_channel(address), RequestCode.GET_CONSUMER_LIST_BY_GROUP, header)
-        return sorted(javajson.decode_as(response.body, GetConsumerListByGroupResponseBody).consumer_id_list)
+        return sorted(set(javajson.decode_as(response.body, GetConsumerListByGroupResponseBody).consumer_id_list))
 
     async def query_consumer_offset(self, address: str, group: str, queue: MessageQueue) -> int:
         """QUERY_CONSUMER_OFFSET: the group's offset of a queue, -1 when the broker has none."""
