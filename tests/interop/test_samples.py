@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
 #: What is a test itself is run by tests/docs.
 IS_TEST = re.compile(r"^ *(async )?def test_", re.MULTILINE)
+SENDS = re.compile(r"""\bMessage\(\s*["']([^"']+)""")
 BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 DEFAULT_NAMESRV = "127.0.0.1:9876"
 #: Longer than a queue lock lives that nobody gives back.
@@ -40,6 +41,13 @@ def server():
 def test_there_are_samples():
     """A pattern that finds nothing would test nothing."""
     assert any(name.startswith("README") for name, _ in samples())
+
+
+def test_samples_leave_each_other_alone():
+    """A reader runs several of them against one broker, in any order: no two send to one topic."""
+    senders = [(topic, name) for name, text in samples() for topic in set(SENDS.findall(text))]
+    topics = [topic for topic, _ in senders]
+    assert sorted(topics) == sorted(set(topics)), senders
 
 
 @pytest.mark.parametrize(("name", "text"), samples(), ids=[name for name, _ in samples()])
