@@ -104,6 +104,13 @@ class BrokerRefused(ClientError):
         self.address = address
 
 
+class NotSupported(BrokerRefused):
+    """The server does not know the request: it is older than the feature, or lacks it."""
+
+    def __init__(self, code: int, remark: str | None, address: str, needs: str) -> None:
+        super().__init__(code, f"{remark or 'no remark'}; this needs {needs}", address)
+
+
 class NoRoute(ClientError):
     """No name server knows a usable route for the topic."""
 

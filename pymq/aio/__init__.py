@@ -4,7 +4,7 @@ It runs on the event loop in which a client is started, whatever the loop's kind
 it starts no threads. Reading order: face, producer, consumer; below them loopclock and looptransport, the reactor's part.
 """
 
-from pymq.aio.consumer import LitePullConsumer, PullConsumer, PushConsumer
+from pymq.aio.consumer import LitePullConsumer, PopConsumer, PullConsumer, PushConsumer
 from pymq.aio.face import Face
 from pymq.aio.producer import Producer, TransactionProducer
 from pymq.client import (
@@ -37,6 +37,7 @@ __all__ = [
     "MessageModel",
     "MessageQueue",
     "MessageSelector",
+    "PopConsumer",
     "Producer",
     "PullConsumer",
     "PullResult",

@@ -85,6 +85,7 @@ class PushConsumer(Face[on_deferreds.PushConsumer]):
     suspend = passed(on_deferreds.PushConsumer.suspend)
     resume = passed(on_deferreds.PushConsumer.resume)
     fetch_subscribe_queues = awaited(on_deferreds.PushConsumer.fetch_subscribe_queues)
+    set_message_request_mode = awaited(on_deferreds.PushConsumer.set_message_request_mode)
 
 
 class LitePullConsumer(Face[on_deferreds.LitePullConsumer]):
@@ -180,3 +181,20 @@ class PullConsumer(Face[on_deferreds.PullConsumer]):
     fetch_consume_offset = awaited(on_deferreds.PullConsumer.fetch_consume_offset)
     update_consume_offset = awaited(on_deferreds.PullConsumer.update_consume_offset)
     persist = awaited(on_deferreds.PullConsumer.persist)
+
+
+class PopConsumer(Face[on_deferreds.PopConsumer]):
+    """Pops when it is told to. Settings, methods and errors are those of `pymq.client.PopConsumer`.
+
+    A pop that is cancelled while a broker holds it may take messages with it, until their invisible time is over.
+    """
+
+    def __init__(self, group: str, **settings: Any) -> None:
+        """Raises ConfigError, ClientError."""
+        self.client = on_deferreds.PopConsumer(group, **on_loop(settings))
+
+    pop = awaited(on_deferreds.PopConsumer.pop)
+    ack = awaited(on_deferreds.PopConsumer.ack)
+    ack_all = awaited(on_deferreds.PopConsumer.ack_all)
+    change_invisible_time = awaited(on_deferreds.PopConsumer.change_invisible_time)
+    fetch_subscribe_queues = awaited(on_deferreds.PopConsumer.fetch_subscribe_queues)

@@ -4,7 +4,7 @@ All clients of a process share one thread with an event loop, on which `pymq.aio
 and ends with the last. Reading order: face, producer, consumer, loopthread.
 """
 
-from pymq.blocking.consumer import LitePullConsumer, PullConsumer, PushConsumer
+from pymq.blocking.consumer import LitePullConsumer, PopConsumer, PullConsumer, PushConsumer
 from pymq.blocking.producer import Producer, TransactionProducer
 from pymq.client import (
     ConsumeContext,
@@ -35,6 +35,7 @@ __all__ = [
     "MessageModel",
     "MessageQueue",
     "MessageSelector",
+    "PopConsumer",
     "Producer",
     "PullConsumer",
     "PullResult",

@@ -81,6 +81,7 @@ class PushConsumer(Face[aio.PushConsumer]):
     suspend = handed(aio.PushConsumer.suspend)
     resume = handed(aio.PushConsumer.resume)
     fetch_subscribe_queues = waited(aio.PushConsumer.fetch_subscribe_queues)
+    set_message_request_mode = waited(aio.PushConsumer.set_message_request_mode)
 
 
 class LitePullConsumer(Face[aio.LitePullConsumer]):
@@ -171,3 +172,17 @@ class PullConsumer(Face[aio.PullConsumer]):
     fetch_consume_offset = waited(aio.PullConsumer.fetch_consume_offset)
     update_consume_offset = waited(aio.PullConsumer.update_consume_offset)
     persist = waited(aio.PullConsumer.persist)
+
+
+class PopConsumer(Face[aio.PopConsumer]):
+    """Pops when it is told to. Settings, methods and errors are those of `pymq.client.PopConsumer`."""
+
+    def __init__(self, group: str, **settings: Any) -> None:
+        """Raises ConfigError, ClientError."""
+        super().__init__(lambda _: aio.PopConsumer(group, **settings))
+
+    pop = waited(aio.PopConsumer.pop)
+    ack = waited(aio.PopConsumer.ack)
+    ack_all = waited(aio.PopConsumer.ack_all)
+    change_invisible_time = waited(aio.PopConsumer.change_invisible_time)
+    fetch_subscribe_queues = waited(aio.PopConsumer.fetch_subscribe_queues)

@@ -1,8 +1,8 @@
 """The client library: producers and consumers for RocketMQ brokers, on Deferreds that coroutines can await.
 
-Reading order: producer, pushconsumer, litepullconsumer and pullconsumer are what users touch; member is what they share, consumer
-and balanced what consumers share, instance what the members of one client id share. Below: api (one method for each request),
-routes, selector, allocate, rebalance, pullloops, consume, orderly and polls.
+Reading order: producer, pushconsumer, litepullconsumer, pullconsumer and popconsumer are what users touch; member is what they
+share, consumer and balanced what consumers share, instance what the members of one client id share. Below: api (one method for
+each request), routes, selector, allocate, rebalance, pullloops, popper, consume, orderly and polls.
 """
 
 from pymq.client.allocate import (
@@ -23,6 +23,7 @@ from pymq.client.hooks import (
 )
 from pymq.client.litepullconsumer import LitePullConsumer
 from pymq.client.messageselector import MessageSelector
+from pymq.client.popconsumer import PopConsumer
 from pymq.client.producer import Producer
 from pymq.client.pullconsumer import PullConsumer
 from pymq.client.pushconsumer import PushConsumer
@@ -60,6 +61,7 @@ __all__ = [
     "MessageModel",
     "MessageQueue",
     "MessageSelector",
+    "PopConsumer",
     "Producer",
     "PullConsumer",
     "PullResult",

@@ -13,11 +13,18 @@ from typing import Any
 from pymq.client.config import ClientConfig
 from pymq.client.nameservers import NameServers
 from pymq.client.transport import IRemoting
-from pymq.errors import BrokerRefused
+from pymq.errors import BrokerRefused, NotSupported
 from pymq.message.message import StoredMessage
 from pymq.message.properties import MSG_TYPE, REPLY_TYPE, property_of
 from pymq.message.record import iter_records
 from pymq.wire import javajson
+from pymq.wire.bodies.assignment import (
+    MessageQueueAssignment,
+    QueryAssignmentRequestBody,
+    QueryAssignmentResponseBody,
+    SetMessageRequestModeRequestBody,
+)
+from pymq.wire.bodies.batchack import BatchAckMessageRequestBody
 from pymq.wire.bodies.consumerlist import GetConsumerListByGroupResponseBody
 from pymq.wire.bodies.heartbeat import CheckClientRequestBody, HeartbeatData, SubscriptionData
 from pymq.wire.bodies.messagequeue import MessageQueue
@@ -48,11 +55,19 @@ from pymq.wire.headers.offsets import (
     SearchOffsetResponseHeader,
     UpdateConsumerOffsetRequestHeader,
 )
+from pymq.wire.headers.pop import (
+    AckMessageRequestHeader,
+    ChangeInvisibleTimeRequestHeader,
+    ChangeInvisibleTimeResponseHeader,
+    PopMessageRequestHeader,
+)
 from pymq.wire.headers.topics import CreateTopicRequestHeader
 
 VIP_PORT_DISTANCE = 2
 #: Unlocking at shutdown is not worth a longer wait.
 UNLOCK_TIMEOUT_S = 1.0
+#: What a broker must be that knows the requests of POP.
+POP_NEEDS = "a broker that lets consumers pop, such as Apache RocketMQ from 5.0 on"
 
 
 def check(response: RemotingCommand, address: str) -> RemotingCommand:
@@ -164,6 +179,48 @@ class MQClientAPI:
         """UNLOCK_BATCH_MQ."""
         body = javajson.encode(UnlockBatchRequestBody(consumer_group=group, client_id=client_id, mq_set=frozenset(queues)))
         await self._ask(self.broker_channel(address), RequestCode.UNLOCK_BATCH_MQ, body=body, timeout_s=UNLOCK_TIMEOUT_S)
+
+    # Popping
+
+    async def _ask_pop(
+        self, address: str, code: int, header: CommandHeader | None = None, body: bytes = b"", timeout_s: float | None = None
+    ) -> RemotingCommand:
+        """A request that came with 5.x; the response whatever its code. Raises NotSupported."""
+        command = RemotingCommand.request(code, header, body)
+        response = await self.remoting.request(address, command, timeout_s or self._timeout_s)
+        if response.code == ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
+            raise NotSupported(response.code, response.remark, address, POP_NEEDS)
+        return response
+
+    async def query_assignment(self, address: str, body: QueryAssignmentRequestBody) -> tuple[MessageQueueAssignment, ...] | None:
+        """QUERY_ASSIGNMENT: the queues of a topic for one member, or None when the broker cannot say. Raises NotSupported."""
+        channel = self.broker_channel(address)
+        response = check(await self._ask_pop(channel, RequestCode.QUERY_ASSIGNMENT, body=javajson.encode(body)), address)
+        return javajson.decode_as(response.body, QueryAssignmentResponseBody).message_queue_assignments
+
+    async def set_message_request_mode(self, address: str, body: SetMessageRequestModeRequestBody) -> None:
+        """SET_MESSAGE_REQUEST_MODE: whether a group's members pull or pop a topic. Raises NotSupported."""
+        channel = self.broker_channel(address)
+        check(await self._ask_pop(channel, RequestCode.SET_MESSAGE_REQUEST_MODE, body=javajson.encode(body)), address)
+
+    async def pop_message(self, address: str, header: PopMessageRequestHeader, timeout_s: float) -> RemotingCommand:
+        """POP_MESSAGE; the response whatever its code. Raises NotSupported."""
+        return await self._ask_pop(address, RequestCode.POP_MESSAGE, header, timeout_s=timeout_s)
+
+    async def ack_message(self, address: str, header: AckMessageRequestHeader) -> None:
+        """ACK_MESSAGE. Raises NotSupported."""
+        check(await self._ask_pop(address, RequestCode.ACK_MESSAGE, header), address)
+
+    async def batch_ack_message(self, address: str, body: BatchAckMessageRequestBody) -> None:
+        """BATCH_ACK_MESSAGE. Raises NotSupported."""
+        check(await self._ask_pop(address, RequestCode.BATCH_ACK_MESSAGE, body=javajson.encode(body)), address)
+
+    async def change_invisible_time(
+        self, address: str, header: ChangeInvisibleTimeRequestHeader
+    ) -> ChangeInvisibleTimeResponseHeader:
+        """CHANGE_MESSAGE_INVISIBLETIME; what the next receipt is made of. Raises NotSupported."""
+        response = check(await self._ask_pop(address, RequestCode.CHANGE_MESSAGE_INVISIBLETIME, header), address)
+        return ChangeInvisibleTimeResponseHeader.from_fields(response.ext_fields)
 
     # Membership
 

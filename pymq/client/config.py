@@ -149,6 +149,12 @@ class PushConfig(BalancedConfig):
     post_subscription_when_pull: bool = setting(False, "whether every pull carries the subscription")
     suspend_current_queue_time_s: float = setting(1.0, "seconds that an ordered queue rests after SUSPEND", least=0.01, most=30)
     consume_timeout_s: float = setting(900.0, "seconds after which an unfinished message is sent back", least=1)
+    client_rebalance: bool = setting(True, "whether members share the queues themselves; else brokers of 5.x do, and may let pop")
+    pop_invisible_time_s: float = setting(
+        60.0, "seconds after which a popped message comes again if not acked", least=5, most=300
+    )
+    pop_batch_nums: int = setting(32, "messages of one pop", least=1, most=32)
+    pop_threshold_for_queue: int = setting(96, "popped messages of one queue that are not acknowledged yet", least=1)
     await_termination_s: float = setting(3.0, "seconds that shutdown waits for unfinished listener calls", least=0)
 
 
@@ -172,6 +178,15 @@ class LitePullConfig(BalancedConfig):
         if self.pull_timeout_s < self.suspend_timeout_s:
             allowed = f"a held pull must be answered before it times out: suspend_timeout_s is {self.suspend_timeout_s:g}"
             raise ConfigError("pull_timeout_s", self.pull_timeout_s, allowed)
+
+
+@attrs.frozen(kw_only=True)
+class PopConfig(ClientConfig):
+    """The settings of a pop consumer."""
+
+    consume_from_where: ConsumeFromWhere = setting(  # noqa: RUF009  # it declares a field
+        ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET, "where a new group begins", choices=tuple(ConsumeFromWhere)
+    )
 
 
 def make_config(cls: type[C], settings: Mapping[str, Any]) -> C:

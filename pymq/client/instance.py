@@ -7,7 +7,7 @@ It lives in `pymq.client.registry` from the start of its first member to the shu
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.logger import Logger
@@ -41,6 +41,7 @@ SOURCE_INITIAL_S = 10.0
 REBALANCE_RETRY_S = 1.0
 
 NameServerSource = Callable[[], Any]
+T = TypeVar("T")
 
 
 class MQClientInstance:
@@ -316,14 +317,17 @@ class MQClientInstance:
 
     async def consumer_ids(self, topic: str, group: str) -> list[str]:
         """The members of a group, as the first broker of the topic that answers knows them. Raises NoRoute, or its last error."""
-        names = self.routes.broker_names_of(topic)
+        return await self.ask_any(topic, lambda address: self.api.consumer_ids(address, group))
+
+    async def ask_any(self, topic: str, ask: Callable[[str], Coroutine[Any, Any, T]]) -> T:
+        """What the first broker of a topic answers that does. Raises NoRoute, or its last error."""
         error: Exception = NoRoute(f"no broker is known that has the topic {topic}")
-        for name in names:
+        for name in self.routes.broker_names_of(topic):
             found = self.routes.address_of(name)
             if found is None:
                 continue
             try:
-                return await self.api.consumer_ids(found[0], group)
+                return await ask(found[0])
             except (BrokerRefused, *TRANSPORT_ERRORS) as refusal:
                 error = refusal
         raise error

@@ -16,6 +16,7 @@ from pymq.client.results import ConsumeContext, ConsumeStatus
 from pymq.message.message import StoredMessage
 from pymq.message.namespaces import Namespace
 from pymq.message.properties import RETRY_TOPIC
+from pymq.message.topics import RETRY_PREFIX, is_retry_topic, popped_topic
 
 #: The user's callable: gives a ConsumeStatus, None for success, or a Deferred or awaitable of one; an exception means failure.
 Listener = Callable[[Sequence[StoredMessage], ConsumeContext], Any]
@@ -26,11 +27,13 @@ _log = Logger()
 def restore_topics(messages: Sequence[StoredMessage], own_retry_topic: str, namespace: Namespace) -> None:
     """Give messages the topic that their sender knows: without the namespace, and that before the retry topic.
 
-    Java: resetRetryAndNamespace.
+    Java: resetRetryAndNamespace, tryResetPopRetryTopic.
     """
     for message in messages:
         if message.topic == own_retry_topic:
             message.topic = message.properties.get(RETRY_TOPIC, own_retry_topic)
+        elif is_retry_topic(message.topic):
+            message.topic = popped_topic(message.topic, own_retry_topic.removeprefix(RETRY_PREFIX))
         message.topic = namespace.unwrap(message.topic)
 
 

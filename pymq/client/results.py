@@ -100,6 +100,31 @@ class PullResult:
     messages: Sequence[StoredMessage] = ()
 
 
+class PopStatus(str, Enum):
+    """What a pop found; POLLING_FULL is a broker at which too many wait already."""
+
+    FOUND = "FOUND"
+    POLLING_NOT_FOUND = "POLLING_NOT_FOUND"
+    POLLING_FULL = "POLLING_FULL"
+
+
+POP_STATUS_OF_CODE = {
+    int(ResponseCode.SUCCESS): PopStatus.FOUND,
+    int(ResponseCode.PULL_NOT_FOUND): PopStatus.POLLING_NOT_FOUND,
+    int(ResponseCode.POLLING_TIMEOUT): PopStatus.POLLING_NOT_FOUND,
+    int(ResponseCode.POLLING_FULL): PopStatus.POLLING_FULL,
+}
+
+
+@attrs.frozen
+class PopResult:
+    """The outcome of a pop; `messages` is empty unless it is FOUND, `rest_count` what is left at the broker."""
+
+    status: PopStatus
+    rest_count: int
+    messages: Sequence[StoredMessage] = ()
+
+
 @attrs.frozen
 class QueryResult:
     """Messages found by a key, and the store time in milliseconds up to which the index was complete."""

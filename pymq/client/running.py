@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from pymq.client.instance import MQClientInstance
 from pymq.client.listening import ListenerCall
 from pymq.client.offsets import OffsetStore
+from pymq.client.popsettling import PopProcessQueue
 from pymq.client.processqueue import MIB, ProcessQueue
 from pymq.client.results import ConsumeContext
 from pymq.interfaces import IClock
 from pymq.message.message import StoredMessage
-from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, ProcessQueueInfo
+from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo, PopProcessQueueInfo, ProcessQueueInfo
 from pymq.wire.bodies.heartbeat import SubscriptionData
 
 #: The name that tools show for PROTOCOL_VERSION.
@@ -51,10 +52,12 @@ def running_info(
     subscriptions: Iterable[SubscriptionData],
     queues: Iterable[ProcessQueue],
     offsets: OffsetStore,
+    popped: Iterable[PopProcessQueue] = (),
     more: Mapping[str, str],
 ) -> ConsumerRunningInfo:
     """The answer to GET_CONSUMER_RUNNING_INFO; `more` are further properties."""
     subscribed = tuple(subscriptions)
+    pop_table = {held.queue: PopProcessQueueInfo(held.count, held.dropped, held.last_pop_ms) for held in popped}
     return ConsumerRunningInfo(
         properties={
             "PROP_NAMESERVER_ADDR": ";".join(instance.name_servers),
@@ -65,6 +68,7 @@ def running_info(
         },
         subscription_set=subscribed,
         mq_table={held.queue: queue_info(held, offsets.read(held.queue)) for held in queues},  # type: ignore[misc]
+        mq_pop_table=pop_table or None,  # type: ignore[arg-type]
         status_table={one.topic: instance.stats.status_of(group, one.topic) for one in subscribed},
     )
 

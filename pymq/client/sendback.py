@@ -64,7 +64,8 @@ class SendBack:
         """Send a copy to the group's retry topic, from where it is delivered again or goes to the dead letters."""
         try:
             copy = Message(retry_topic(self._group), message.body, flag=message.flag, properties=message.properties)
-            copy.properties.pop(names.TRAN_MSG, None)
+            for name in (names.TRAN_MSG, names.POP_CK):
+                copy.properties.pop(name, None)
             copy.properties.setdefault(names.ORIGIN_MESSAGE_ID, message.msg_id)
             copy.properties[names.RETRY_TOPIC] = self._namespace.wrap(message.topic)
             copy.properties[names.RECONSUME_TIME] = str(message.reconsume_times + 1)

@@ -55,7 +55,10 @@ INNER_MULTI_QUEUE_OFFSET = "INNER_MULTI_QUEUE_OFFSET"
 EXTEND_UNIQ_INFO = "EXTEND_UNIQ_INFO"
 TRANSACTION_ID = "__transactionId__"
 SHARDING_KEY = "__SHARDINGKEY"
+#: The receipt of a popped message; clients set it, and brokers on those that come again.
 POP_CK = "POP_CK"
+#: When a message was popped first, in ms; clients set it, and brokers on those that come again.
+FIRST_POP_TIME = "1ST_POP_TIME"
 TIMER_DELAY_SEC = "TIMER_DELAY_SEC"
 TIMER_DELIVER_MS = "TIMER_DELIVER_MS"
 TIMER_DELAY_MS = "TIMER_DELAY_MS"

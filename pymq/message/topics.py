@@ -118,6 +118,24 @@ def dlq_topic(group: str) -> str:
     return DLQ_PREFIX + group
 
 
+def pop_retry_topic(topic: str, group: str) -> str:
+    """Where messages of a topic come again that a group popped and did not acknowledge (5.x, called V1)."""
+    return f"{RETRY_PREFIX}{group}_{topic}"
+
+
+def pop_retry_topic_v2(topic: str, group: str) -> str:
+    """The same on brokers with `enableRetryTopicV2`."""
+    return f"{RETRY_PREFIX}{group}+{topic}"
+
+
+def popped_topic(name: str, group: str) -> str:
+    """The topic behind a group's retry topic of popped messages; any other name stays as it is (Java: parseNormalTopic)."""
+    for prefix in (pop_retry_topic("", group), pop_retry_topic_v2("", group)):
+        if name.startswith(prefix):
+            return name[len(prefix) :]
+    return name
+
+
 def reply_topic(cluster: str) -> str:
     """The topic through which answers of the request-reply mode go."""
     return f"{cluster}_{REPLY_POSTFIX}"

@@ -11,6 +11,7 @@ from pymq.errors import ClientError
 from pymq.wire.codes import RequestCode as Code
 from tests.aio.cases import AioCase
 from tests.client.cases import TOPIC, queue
+from tests.client.fakepop import let_pop
 
 
 class IterationTests(AioCase):
@@ -253,3 +254,35 @@ class PullConsumerTests(AioCase):
                 self.assertEqual(await consumer.fetch_consume_offset(queue(), from_store=True), 2)
 
         self.run_loop(work())
+
+
+class PopConsumerTests(AioCase):
+    """By hand, with receipts."""
+
+    def test_pop_and_acknowledge(self) -> None:
+        """One at once, one put off, the rest together."""
+        (broker,) = let_pop(self.cluster)
+        self.put(b"a", b"b", b"c")
+
+        async def work() -> None:
+            async with aio.PopConsumer("cg", **self.settings()) as consumer:
+                self.assertEqual(len(await consumer.fetch_subscribe_queues(TOPIC)), 4)
+                messages = await consumer.pop(TOPIC, max_count=3, invisible_s=20, wait_s=0)
+                self.assertEqual([message.body for message in messages], [b"a", b"b", b"c"])
+                await consumer.change_invisible_time(messages[0], 30)
+                await consumer.ack(messages[0])
+                await consumer.ack_all(messages[1:])
+
+        self.run_loop(work())
+        self.assertEqual(broker.hidden, {})
+
+    def test_the_mode_of_a_topic(self) -> None:
+        """Is set for the group of a push consumer."""
+        (broker,) = let_pop(self.cluster)
+
+        async def work() -> None:
+            async with self.aio_consumer() as consumer:
+                await consumer.set_message_request_mode(TOPIC, "POP")
+
+        self.run_loop(work())
+        self.assertEqual(broker.modes, {(TOPIC, "cg"): "POP"})

@@ -10,6 +10,7 @@ from pymq.client.results import ConsumeStatus
 from pymq.errors import ClientError
 from tests.blocking.cases import HANG_S, BlockingCase
 from tests.client.cases import TOPIC, queue
+from tests.client.fakepop import let_pop
 
 
 class IterationTests(BlockingCase):
@@ -133,3 +134,27 @@ class PullConsumerTests(BlockingCase):
             consumer.update_consume_offset(queue(), result.next_offset)
             consumer.persist()
             self.assertEqual(consumer.fetch_consume_offset(queue(), from_store=True), 2)
+
+
+class PopConsumerTests(BlockingCase):
+    """By hand, with receipts."""
+
+    def test_pop_and_acknowledge(self) -> None:
+        """One at once, one put off, the rest together."""
+        (broker,) = let_pop(self.cluster)
+        self.put(b"a", b"b", b"c")
+        with blocking.PopConsumer("cg", **self.settings()) as consumer:
+            self.assertEqual(len(consumer.fetch_subscribe_queues(TOPIC)), 4)
+            messages = consumer.pop(TOPIC, max_count=3, invisible_s=20, wait_s=0)
+            self.assertEqual([message.body for message in messages], [b"a", b"b", b"c"])
+            consumer.change_invisible_time(messages[0], 30)
+            consumer.ack(messages[0])
+            consumer.ack_all(messages[1:])
+        self.assertEqual(broker.hidden, {})
+
+    def test_the_mode_of_a_topic(self) -> None:
+        """Is set for the group of a push consumer."""
+        (broker,) = let_pop(self.cluster)
+        with self.blocking_consumer() as consumer:
+            consumer.set_message_request_mode(TOPIC, "POP")
+        self.assertEqual(broker.modes, {(TOPIC, "cg"): "POP"})

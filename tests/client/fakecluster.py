@@ -21,7 +21,7 @@ from pymq.message.batch import decode_batch
 from pymq.message.ids import encode_host, offset_message_id
 from pymq.message.properties import PROPERTY_SEPARATOR, UNIQ_KEY
 from pymq.message.record import decode_record, draft_from, encode_record
-from pymq.message.topics import retry_topic
+from pymq.message.topics import dlq_topic, retry_topic
 from pymq.wire import javajson
 from pymq.wire.bodies.consumerlist import GetConsumerListByGroupResponseBody
 from pymq.wire.bodies.heartbeat import decode_heartbeat
@@ -238,7 +238,7 @@ class FakeBroker:
             f"{name}\x01{value}" for name, value in {"RETRY_TOPIC": message.topic, **message.properties}.items()
         )
         self.put(
-            retry_topic(fields["group"]),
+            (dlq_topic if int(fields["delayLevel"]) < 0 else retry_topic)(fields["group"]),
             0,
             message.raw_body,
             properties,

@@ -105,3 +105,11 @@ class ListenerCallTests(SynchronousTestCase):
         messages = [retried, copied, strange, plain]
         restore_topics(messages, "%RETRY%shop%g", Namespace("shop"))
         self.assertEqual([message.topic for message in messages], ["origin", "copies", "other%topic", TOPIC])
+
+    def test_popped_messages_that_are_pulled_get_their_topic_back(self) -> None:
+        """From the retry topics of POP; another group's is a topic like any other."""
+        popped, popped_v2, strange = (stored(n) for n in range(3))
+        popped.topic, popped_v2.topic = "%RETRY%shop%g_shop%origin", "%RETRY%shop%g+shop%origin"
+        strange.topic = "%RETRY%other_t"
+        restore_topics([popped, popped_v2, strange], "%RETRY%shop%g", Namespace("shop"))
+        self.assertEqual([one.topic for one in (popped, popped_v2, strange)], ["origin", "origin", "%RETRY%other_t"])

@@ -9,7 +9,7 @@ All programs understand the same words and print one JSON object a line, each wi
             [--linger] [--instance NAME] [--prefix P] [--first N] [--forever] [--interval-ms M] [--work-ms M] [--by-seq]
     receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
             [--pull] [--litepull] [--tag EXPRESSION] [--from first|last] [--at-once] [--instance NAME]
-            [--fail-times N] [--max-reconsume N] [--sql EXPRESSION] [--work-ms MS]
+            [--fail-times N] [--max-reconsume N] [--sql EXPRESSION] [--work-ms MS] [--pop] [--invisible-ms MS]
 
 A body is `P:00000042:` padded with letters to the size. `send` prints `ready`, then `sent` (seq, msgId, offsetMsgId,
 queueId, queueOffset, status), `oneway` or `failed` for each message unless --quiet, writes `seq queueId queueOffset`
@@ -21,7 +21,8 @@ python also topic and the times born, stored and at, in ms; from go also at), `c
 with --at-once before the message counts as consumed, so that a killed receiver has told all that it took. With --fail-times
 (java, node, python) the listener fails a message until it came so many times again; only then it counts as received. With
 --work-ms (java, go, python) it takes one message a call and so long for it, and prints `consumed` (queueId, queueOffset, at)
-when it is through. With --sql (java, python) an SQL92 expression selects the messages instead of a tag.
+when it is through. With --sql (java, python) an SQL92 expression selects the messages instead of a tag. With --pop (java of 5.x,
+python) the brokers share out the queues and may let them be popped, for --invisible-ms; one queue may be all of a broker then.
 
 The Java program takes several commands at once, with a word `,` between them; they run in one JVM and end together, at the
 latest when one fails. It also has --first (the number of the first message), --heartbeat-ms and --poll-ms (how often a client

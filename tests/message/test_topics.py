@@ -45,6 +45,12 @@ class SystemNameTests(SynchronousTestCase):
         self.assertEqual((topics.retry_topic("g"), topics.dlq_topic("g")), ("%RETRY%g", "%DLQ%g"))
         self.assertTrue(topics.is_retry_topic("%RETRY%g") and topics.is_dlq_topic("%DLQ%g"))
 
+    def test_retry_topics_of_popped_messages(self) -> None:
+        """Both kinds, and the way back for a group that is known; another group's stay."""
+        self.assertEqual((topics.pop_retry_topic("t", "g"), topics.pop_retry_topic_v2("t", "g")), ("%RETRY%g_t", "%RETRY%g+t"))
+        names = ("%RETRY%g_t", "%RETRY%g+t", "%RETRY%g", "%RETRY%other_t", "t")
+        self.assertEqual([topics.popped_topic(name, "g") for name in names], ["t", "t", *names[2:]])
+
     def test_system_groups(self) -> None:
         """Begin with the system's prefix."""
         self.assertTrue(topics.is_system_group("CID_RMQ_SYS_TRANS"))

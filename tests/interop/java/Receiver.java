@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
+import java.util.stream.Stream;
 import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
@@ -15,11 +16,12 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.impl.consumer.RebalanceImpl;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
-/** The command `receive`: push (concurrent, orderly, broadcast), pull and lite pull. */
+/** The command `receive`: push (concurrent, orderly, broadcast, popped), pull and lite pull. */
 final class Receiver {
     private static final int FLUSH_MS = 100;
 
@@ -61,6 +63,7 @@ final class Receiver {
         consumer.setConsumeThreadMin(4);
         consumer.setConsumeThreadMax(4);
         consumer.setAwaitTerminationMillisWhenShutdown(5000);
+        if (flags.has("pop")) pop(consumer);
         consumer.subscribe(topic, selector());
         if (flags.has("orderly")) {
             consumer.registerMessageListener((MessageListenerOrderly) (all, context) -> {
@@ -75,9 +78,22 @@ final class Receiver {
         }
         consumer.start();
         Events.print("ready");
-        waitForAll(() -> (int) consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet()
-            .stream().filter(queue -> queue.getTopic().equals(topic)).count());
+        RebalanceImpl rebalance = consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl();
+        Map<MessageQueue, ?> popped = flags.has("pop") ? poppedBy(rebalance) : Map.of();
+        waitForAll(() -> (int) Stream.concat(rebalance.getProcessQueueTable().keySet().stream(), popped.keySet().stream())
+            .filter(queue -> queue.getTopic().equals(topic)).count());
         consumer.shutdown();
+    }
+
+    /** Brokers share out the queues, and may let them be popped; only 5.x has it. */
+    private void pop(DefaultMQPushConsumer consumer) throws Exception {
+        DefaultMQPushConsumer.class.getMethod("setClientRebalance", boolean.class).invoke(consumer, false);
+        DefaultMQPushConsumer.class.getMethod("setPopInvisibleTime", long.class).invoke(consumer, (long) flags.number("invisible-ms", 60000));
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<MessageQueue, ?> poppedBy(RebalanceImpl rebalance) throws Exception {
+        return (Map<MessageQueue, ?>) RebalanceImpl.class.getMethod("getPopProcessQueueTable").invoke(rebalance);
     }
 
     /** The enum of message models lives in other packages in 4.9 and in 5.x. */

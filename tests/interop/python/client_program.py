@@ -310,6 +310,8 @@ class Receiver:
             max_reconsume_times=flags.max_reconsume,
             suspend_current_queue_time_s=0.1,
             await_termination_s=5,
+            client_rebalance=not flags.pop,
+            pop_invisible_time_s=flags.invisible_ms / 1000,
             **self.settings,
         )
         consumer.subscribe(flags.topic, self.selector())
@@ -513,10 +515,11 @@ def parse():
         "immunity-s": 0,
         "compress-level": None,
         "compress-over": None,
+        "invisible-ms": 60000,
     }
     for name, otherwise in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=otherwise)
-    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger", "vip", "trace"):
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "litepull", "at-once", "linger", "vip", "trace", "pop"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--mode", choices=("sync", "async", "oneway", "batch", "ordered", "queue"), default="sync")
     parser.add_argument("--prefix", default="P")

@@ -1,0 +1,141 @@
+"""The pop consumer as its users see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymq.client.messageselector import MessageSelector
+from pymq.client.popconsumer import PopConsumer
+from pymq.errors import ClientError, ConfigError, NoRoute, NotStarted, NotSupported, RequestError
+from pymq.wire.bodies.heartbeat import decode_heartbeat
+from pymq.wire.codes import RequestCode as Code
+from tests.client.cases import TOPIC, ClientCase, queue, stored
+from tests.client.fakepop import let_pop
+
+
+class PopConsumerTests(ClientCase):
+    """On two brokers."""
+
+    broker_count = 2
+
+    def setUp(self) -> None:
+        """Both let pop."""
+        super().setUp()
+        self.brokers = let_pop(self.cluster)
+
+    def check_all_is_over(self) -> None:
+        """The brokers forget what they hold, as it is not what is tested."""
+        for broker in self.brokers:
+            broker.forget_waiting()
+            for key in list(broker.hidden):
+                broker.show(key)
+        super().check_all_is_over()
+
+    def consumer(self, group: str = "cg", **more: Any) -> PopConsumer:
+        """One that runs."""
+        consumer = self.make(PopConsumer, group, **more)
+        self.result(consumer.start())
+        return consumer
+
+    def put(self, *bodies: bytes, broker: int = 0, topic: str = TOPIC) -> None:
+        """Store messages."""
+        for body in bodies:
+            self.brokers[broker].put(topic, 1, body, "TAGS\x01A")
+
+    def bodies(self, popping: Any) -> list[bytes]:
+        """What a pop brought, which must be there now."""
+        return [message.body for message in self.result(popping)]
+
+    def test_a_topic(self) -> None:
+        """Whichever broker has messages; those that are acknowledged do not come again."""
+        consumer = self.consumer()
+        for broker in (0, 1, 1, 0):
+            self.put(b"here", broker=broker)
+            (message,) = self.result(consumer.pop(TOPIC, invisible_s=10))
+            self.assertEqual((message.body, message.broker_name), (b"here", self.brokers[broker].name))
+            self.result(consumer.ack(message))
+        self.tick(10)
+        self.assertEqual(self.bodies(consumer.pop(TOPIC, wait_s=0)), [])
+
+    def test_each_broker_waits_in_its_turn(self) -> None:
+        """The others are only asked."""
+        consumer = self.consumer()
+        for _ in range(2):
+            waiting = consumer.pop(TOPIC, wait_s=5)
+            self.assertNoResult(waiting)
+            self.tick(5)
+            self.assertEqual(self.successResultOf(waiting), ())
+        asked = [(one.fields["bname"], one.fields["pollTime"]) for one in self.cluster.of(Code.POP_MESSAGE)]
+        self.assertEqual(asked, [("broker-b", "0"), ("broker-a", "5000"), ("broker-a", "0"), ("broker-b", "5000")])
+
+    def test_one_queue(self) -> None:
+        """Of one broker."""
+        self.put(b"1")
+        consumer = self.consumer()
+        self.assertEqual(self.bodies(consumer.pop(queue(0), wait_s=0)), [])
+        self.assertEqual(self.bodies(consumer.pop(queue(1), wait_s=0)), [b"1"])
+
+    def test_what_is_selected(self) -> None:
+        """By tags or by SQL92, and so many."""
+        self.put(b"1", b"2", b"3")
+        consumer = self.consumer()
+        self.assertEqual(self.bodies(consumer.pop(TOPIC, "A || B", max_count=2)), [b"1", b"2"])
+        self.bodies(consumer.pop(TOPIC, MessageSelector.by_sql("a > 1"), max_count=2))
+        last = self.cluster.of(Code.POP_MESSAGE)[-1].fields
+        self.assertEqual((last["expType"], last["exp"], last["maxMsgNums"]), ("SQL92", "a > 1", "2"))
+
+    def test_what_failed_and_what_takes_longer(self) -> None:
+        """Comes again when it is said to."""
+        self.put(b"1")
+        consumer = self.consumer()
+        (message,) = self.result(consumer.pop(TOPIC, invisible_s=10))
+        self.result(consumer.change_invisible_time(message, 20))
+        self.tick(19)
+        self.assertEqual(self.bodies(consumer.pop(TOPIC, wait_s=0)), [])
+        self.tick(1)
+        (again,) = self.result(consumer.pop(TOPIC, wait_s=0))
+        self.assertEqual((again.reconsume_times, again.topic), (1, TOPIC))
+        self.result(consumer.ack_all([again]))
+
+    def test_where_a_new_group_begins(self) -> None:
+        """As it was told."""
+        self.result(self.consumer(consume_from_where="CONSUME_FROM_FIRST_OFFSET").pop(queue(1), wait_s=0))
+        self.result(self.consumer("other").pop(queue(1), wait_s=0))
+        self.assertEqual([one.fields["initMode"] for one in self.cluster.of(Code.POP_MESSAGE)], ["0", "1"])
+
+    def test_operators_see_it(self) -> None:
+        """In the group, with what it popped; it leaves when it is shut down."""
+        consumer = self.consumer()
+        self.result(consumer.pop(TOPIC, wait_s=0))
+        (data,) = decode_heartbeat(self.cluster.of(Code.HEART_BEAT)[-1].command.body).consumer_data_set
+        self.assertEqual((data.group_name, data.consume_type), ("cg", "CONSUME_POP"))
+        self.assertEqual([one.topic for one in data.subscription_data_set], [TOPIC])
+        info = consumer.running_info()
+        self.assertEqual((info.properties["PROP_CONSUME_TYPE"], len(info.subscription_set)), ("CONSUME_POP", 1))
+        self.failure(consumer.consume_directly(stored(0)), RequestError)
+        self.assertEqual((self.result(consumer.rebalance()), consumer.offsets_of(TOPIC)), (True, {}))
+        self.result(consumer.reset_offsets({queue(0): 1}))
+        self.result(consumer.persist_offsets())
+        self.result(consumer.shutdown())
+        self.assertEqual(self.brokers[0].members, {"cg": set()})
+
+    def test_in_a_namespace(self) -> None:
+        """Brokers see its name, users do not."""
+        self.cluster.create_topic("shop%" + TOPIC)
+        self.put(b"1", topic="shop%" + TOPIC)
+        consumer = self.consumer(namespace="shop")
+        (message,) = self.result(consumer.pop(TOPIC, wait_s=0))
+        self.assertEqual(message.topic, TOPIC)
+        self.result(consumer.ack(message))
+        self.assertEqual(self.brokers[0].hidden, {})
+
+    def test_what_cannot_be(self) -> None:
+        """Said by errors that name it."""
+        consumer = self.consumer()
+        self.failure(consumer.pop("nowhere"), NoRoute)
+        for settings in ({"max_count": 0}, {"max_count": 33}, {"invisible_s": 0}, {"wait_s": -1}):
+            self.failure(consumer.pop(TOPIC, **settings), ClientError)
+        self.cluster.refuse(Code.POP_MESSAGE, 3)
+        self.assertIn("Apache RocketMQ from 5.0", str(self.failure(consumer.pop(TOPIC), NotSupported)))
+        self.failure(self.make(PopConsumer, "new").pop(TOPIC), NotStarted)
+        self.assertRaises(ConfigError, self.make, PopConsumer, "new", pull_batch_size=3)

@@ -1,0 +1,124 @@
+"""Our consumers in POP mode, on Apache's brokers of 5.x, alone and together with Java's."""
+
+import json
+
+import pytest
+
+from . import checks, programs, wire
+from .apache import ApacheCluster
+from .test_samples import ON_APACHE, run_sample, samples
+
+SET_MESSAGE_REQUEST_MODE = 401
+SHORTEST_MS = 5000
+JAVA = "java-5.5.0"
+SOME = 1000
+FEW = 8
+
+
+@pytest.fixture(scope="module")
+def apache():
+    """A real name server and broker."""
+    with ApacheCluster("5.5.0") as cluster:
+        yield cluster
+
+
+def popped_topic(cluster, topic):
+    """A topic that its group is to pop."""
+    cluster.create_topic(topic)
+    mode = {"topic": topic, "consumerGroup": f"CG-{topic}", "mode": "POP", "popShareQueueNum": 0}
+    answer = wire.ask(cluster.broker, SET_MESSAGE_REQUEST_MODE, body=json.dumps(mode).encode())
+    assert answer.code == wire.SUCCESS, answer.remark
+    return topic
+
+
+def popping(family, cluster, topic, **flags):
+    """A member of the group that pops."""
+    flags = {"namesrv": cluster.namesrv, "topic": topic, "group": f"CG-{topic}", "size": 1024, "pop": True, **flags}
+    return programs.Program(family, "receive", **flags)
+
+
+def once(events):
+    """No message came twice."""
+    prefixes = [event["body_prefix"] for event in events]
+    assert len(prefixes) == len(set(prefixes)), f"{len(prefixes) - len(set(prefixes))} came twice"
+
+
+def pops_all(cluster):
+    """Our consumer pops all messages once, from the first on."""
+    topic = popped_topic(cluster, "popped")
+    programs.send("python", cluster, topic, SOME)
+    with popping("python", cluster, topic, expect=SOME, timeout_s=60) as consumer:
+        consumer.wait_queues(1)
+        consumer.finish()
+        got = consumer.of("received")
+    checks.whole(got, SOME)
+    once(got)
+
+
+def test_alone(apache):
+    """All messages, each once."""
+    pops_all(apache)
+
+
+def test_alone_on_an_older_broker():
+    """The same."""
+    with ApacheCluster("5.3.3") as cluster:
+        pops_all(cluster)
+
+
+def test_together_with_java(apache):
+    """Both get messages, and together all of them, each once."""
+    topic = popped_topic(apache, "popped-by-two")
+    with popping("python", apache, topic) as ours, popping(JAVA, apache, topic) as theirs:
+        members = (ours, theirs)
+        for member in members:
+            member.wait_queues(1)
+        programs.send("python", apache, topic, SOME)
+        wire.wait_until(lambda: sum(len(member.of("received")) for member in members) >= SOME, 30, "all messages")
+        parts = [member.of("received") for member in members]
+        for member in members:
+            member.stop()
+    assert all(parts), f"ours got {len(parts[0])}, Java {len(parts[1])}"
+    checks.whole(parts[0] + parts[1], SOME)
+    once(parts[0] + parts[1])
+
+
+def test_failed_messages_come_again(apache):
+    """Once more to one of both, with their own topic, after the ten seconds that a first failure takes."""
+    topic = popped_topic(apache, "popped-in-vain")
+    with popping("python", apache, topic, fail_times=1) as ours, popping(JAVA, apache, topic, fail_times=1) as theirs:
+        members = (ours, theirs)
+        for member in members:
+            member.wait_queues(1)
+        programs.send("python", apache, topic, FEW)
+        wire.wait_until(lambda: sum(len(member.of("received")) for member in members) >= 2 * FEW, 60, "all messages twice")
+        got = [event for member in members for event in member.of("received")]
+    for attempt in (0, 1):
+        came = [event for event in got if event["reconsume"] == attempt]
+        checks.none_lost(came, FEW)
+        once(came)
+    assert {event["topic"] for event in got} == {topic}
+    first = {event["body_prefix"]: event["at"] for event in got if event["reconsume"] == 0}
+    assert all(event["at"] - first[event["body_prefix"]] >= 10_000 for event in got if event["reconsume"] == 1)
+
+
+@pytest.mark.parametrize(("dying", "heir"), [("python", JAVA), (JAVA, "python")])
+def test_a_dead_consumers_messages_come_to_the_other(apache, dying, heir):
+    """After their invisible time, all that it had taken and not acknowledged."""
+    topic = popped_topic(apache, f"popped-by-dead-{dying[:4]}")
+    with popping(dying, apache, topic, invisible_ms=SHORTEST_MS, work_ms=60_000) as first:
+        first.wait_queues(1)
+        programs.send("python", apache, topic, FEW)
+        first.wait_event("received")
+        first.kill()
+    with popping(heir, apache, topic, expect=FEW, timeout_s=60) as second:
+        second.finish()
+        got = second.of("received")
+    checks.none_lost(got, FEW)
+    assert any(event["reconsume"] == 1 for event in got)
+
+
+@pytest.mark.parametrize("text", [text for _, text in samples(ON_APACHE)])
+def test_sample(apache, text, tmp_path):
+    """What the document shows works here."""
+    assert "b'hello 7'" in run_sample(text, apache.namesrv, tmp_path).stdout
