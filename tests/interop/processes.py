@@ -13,12 +13,15 @@ import time
 from pathlib import Path
 
 
+#: How often a wait looks whether it is over: seldom enough to look through all that a busy program told.
+LOOK_S = 0.02
+
+
 class Child:
     """A running program: its lines of output, and ways to wait for it and to end it."""
 
     def __init__(self, argv, cwd, env=None, stdin=subprocess.DEVNULL, on_line=None):
-        self.argv, self.lines, self.changed = [str(word) for word in argv], [], threading.Condition()
-        self.errors, self._on_line = [], on_line
+        self.argv, self.lines, self.errors = [str(word) for word in argv], [], []
         self.process = subprocess.Popen(
             self.argv,
             cwd=cwd,
@@ -39,13 +42,9 @@ class Child:
 
     def _read(self, stream, into, on_line):
         for line in stream:
-            with self.changed:
-                into.append(line.rstrip("\n"))
-                if on_line:
-                    on_line(line)
-                self.changed.notify_all()
-        with self.changed:
-            self.changed.notify_all()
+            into.append(line.rstrip("\n"))
+            if on_line:
+                on_line(line)
 
     @property
     def pid(self):
@@ -57,19 +56,18 @@ class Child:
         return self.process.poll() is None
 
     def wait_for(self, condition, timeout_s, what):
-        """Wait until `condition()`, looked at after each line, gives something true."""
+        """Wait until `condition()` gives something true."""
         deadline = time.monotonic() + timeout_s
-        with self.changed:
-            while True:
-                value = condition()
-                if value:
-                    return value
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise AssertionError(f"{what}: not within {timeout_s} s\n{self.tail()}")
-                if not self.running() and not any(reader.is_alive() for reader in self._readers):
-                    raise AssertionError(f"{what}: the process ended ({self.process.returncode})\n{self.tail()}")
-                self.changed.wait(min(left, 0.2))
+        while True:
+            is_over = not self.running() and not any(reader.is_alive() for reader in self._readers)
+            value = condition()
+            if value:
+                return value
+            if is_over:
+                raise AssertionError(f"{what}: the process ended ({self.process.returncode})\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what}: not within {timeout_s} s\n{self.tail()}")
+            time.sleep(LOOK_S)
 
     def wait(self, timeout_s):
         """Wait for the end; the exit code."""

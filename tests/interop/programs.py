@@ -71,6 +71,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from . import toolchain
@@ -131,7 +132,7 @@ class Program:
     """One run of a family's client program. `also` are more commands for the same process, each with its flags (Java)."""
 
     def __init__(self, family, command, also=(), **flags):
-        self.family, self.events = family, []
+        self.family, self.events, self._by_kind = family, [], defaultdict(list)
         self._work = WorkFolder(f"pymq-{family.replace('+', '-')}-")
         arguments = [command, *words(flags)]
         for other, its_flags in also:
@@ -143,7 +144,9 @@ class Program:
     def _line(self, line):
         if line.startswith("{"):
             with contextlib.suppress(ValueError):  # cut off by a kill in the middle of a line
-                self.events.append(json.loads(line))
+                told = json.loads(line)
+                self.events.append(told)
+                self._by_kind[told["event"]].append(told)
 
     def __enter__(self):
         return self
@@ -153,7 +156,7 @@ class Program:
 
     def of(self, event):
         """All events of one kind so far."""
-        return [found for found in list(self.events) if found["event"] == event]
+        return list(self._by_kind[event])
 
     def wait_event(self, event, count=1, timeout_s=START_S):
         """Wait for so many events of a kind; gives them."""
