@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-
 #: How often a wait looks whether it is over: seldom enough to look through all that a busy program told.
 LOOK_S = 0.02
 
