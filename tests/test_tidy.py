@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "blocking": DOMAIN | {"client", "aio"},
     "services": DOMAIN | {"store", "broker", "broker.processors", "namesrv", "remoting"},
     "tap": FOUNDATION | {"services", "broker", "namesrv", "store"},
-    "bench": DOMAIN | {"client", "remoting", "store"},
+    "bench": DOMAIN | {"client", "aio", "blocking", "remoting", "store"},
     "admin": DOMAIN | {"store"},
     "testing": {"*"},
 }

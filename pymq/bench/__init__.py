@@ -1,1 +1,1 @@
-"""`pymq-bench producer|consumer`: Apache's benchmark/producer.sh and consumer.sh, with their letters and their lines."""
+"""`pymq-bench`: Apache's benchmark/producer.sh and consumer.sh, our client beside Java's, and the start of a killed store."""

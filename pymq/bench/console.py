@@ -10,11 +10,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.python import usage
 
+from pymq.bench.clients import compare
 from pymq.bench.consumer import ConsumerBenchmark
 from pymq.bench.options import Options, expand_ri
 from pymq.bench.producer import PRODUCER_GROUP, ProducerBenchmark
 from pymq.bench.recovery import measure
 from pymq.client import ConsumeFromWhere, Producer, PushConsumer
+
+#: The parts that need no reactor in this process.
+ALONE = {"clients": compare, "recovery": measure}
 
 
 def main() -> None:
@@ -24,8 +28,8 @@ def main() -> None:
         options.parseOptions(expand_ri(sys.argv[1:]))
     except usage.UsageError as error:
         raise SystemExit(f"{error}\nTry --help.") from error
-    if options.subCommand == "recovery":
-        measure(options.subOptions, say)
+    if options.subCommand in ALONE:
+        ALONE[options.subCommand](options.subOptions, say)
         return
     react(lambda reactor: Deferred.fromCoroutine(start(reactor, str(options.subCommand), options.subOptions)))
 

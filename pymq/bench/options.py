@@ -9,6 +9,8 @@ from typing import Any
 from twisted.python import usage
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
+#: The manners of our client: on Twisted, on asyncio, in threads.
+MANNERS = ("deferred", "aio", "blocking")
 
 
 def _count(text: str) -> int:
@@ -93,6 +95,44 @@ class RecoveryOptions(_Versioned):
             raise usage.UsageError(f"positive numbers are needed, and bodies of at most {BODY_BYTES_MAX} bytes")
 
 
+def _manners(text: str) -> list[str]:
+    names = [word.strip() for word in text.split(",") if word.strip()]
+    if not names or any(name not in MANNERS for name in names):
+        raise ValueError(f"some of {', '.join(MANNERS)} are allowed, with commas between them")
+    return names
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = [int(word) for word in text.split(",")]
+    if any(not 0 < size <= BODY_BYTES_MAX for size in sizes):
+        raise ValueError(f"sizes from 1 to {BODY_BYTES_MAX} bytes are allowed")
+    return sizes
+
+
+class ClientsOptions(_Shared):
+    """Measure our client beside Java's on one broker."""
+
+    optParameters: list[list[Any]] = [
+        ["namesrvAddr", "n", None, "name servers, host:port;host:port"],
+        ["java", "j", None, "the lib folder of an Apache RocketMQ, for the Java side; without it there is none"],
+        ["manners", "m", ",".join(MANNERS), "which of our clients, with commas between them"],
+        ["sizes", "s", "100,1024", "bytes of a body, with commas between them"],
+        ["topic", "t", "BenchmarkClients", "begin of the names of the topics, each made by its first message"],
+        ["messageQuantity", "q", 20_000, "messages of one measurement; a fifth where only one is in flight", _count],
+        ["rounds", "r", 3, "how often; the median counts", _count],
+    ]
+
+    def postOptions(self) -> None:
+        """There must be something to do."""
+        super().postOptions()
+        try:
+            self["manners"], self["sizes"] = _manners(self["manners"]), _sizes(self["sizes"])
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from error
+        if self["messageQuantity"] < 1 or self["rounds"] < 1:
+            raise usage.UsageError("at least one message and one round are needed")
+
+
 class Options(_Versioned):
     """What is measured."""
 
@@ -100,13 +140,14 @@ class Options(_Versioned):
     subCommands = [
         ["producer", None, ProducerOptions, "send messages and say how many a second"],
         ["consumer", None, ConsumerOptions, "receive messages and say how many a second"],
+        ["clients", None, ClientsOptions, "compare our client with Java's on one broker"],
         ["recovery", None, RecoveryOptions, "time the start of a store whose process was killed"],
     ]
 
     def postOptions(self) -> None:
         """One of them must be said."""
         if not self.subCommand:
-            raise usage.UsageError("say producer, consumer or recovery")
+            raise usage.UsageError("say producer, consumer, clients or recovery")
 
 
 def expand_ri(arguments: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """When one of several servers fails our client turns to another: name servers in turn, given anew or over HTTP, and brokers."""
 
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -68,12 +69,10 @@ class received:  # noqa: N801  # a context manager
         self.consumer.shutdown()
 
 
-@pytest.mark.parametrize(
-    "make_broker", [PyMQServer, lambda **settings: ApacheCluster("4.9.7", **settings)], ids=["pymq", "4.9.7"]
-)
+@pytest.mark.parametrize("make_broker", [PyMQServer, partial(ApacheCluster, "4.9.7")], ids=["pymq", "4.9.7"])
 def test_other_name_servers(make_broker):
     """The only one goes away: the client goes on with its routes. It is told of another, and finds there what is new."""
-    with PyMQNamesrv() as gone, PyMQNamesrv() as other:
+    with PyMQNamesrv() as gone, PyMQNamesrv() as other:  # noqa: SIM117  # the broker leaves before they do
         with make_broker(namesrv=gone.namesrv, namesrvAddr=f"{gone.namesrv};{other.namesrv}") as broker:
             wire.wait_until(lambda: wire.has_broker(other.namesrv, broker.name, broker.broker), WAIT_S, "both registrations")
             topic = broker.create_topic("before")
@@ -124,7 +123,7 @@ def test_an_address_server(server):
 
 
 def test_a_broker_in_a_black_hole_is_avoided():
-    """One of two: what is tried there first goes to the other in time, and later sends leave it alone (sendLatencyFaultEnable)."""
+    """One of two: what is tried there first goes to the other in time, and later sends leave it alone."""
     topic = "two-brokers"
     with PyMQServer() as good, PyMQServer(namesrv=good.namesrv, brokerName="broker-hole") as bad, Proxied(bad) as way:
         good.create_topic(topic)
