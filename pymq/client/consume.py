@@ -132,18 +132,24 @@ class ConcurrentConsumption(Consumption):
         self._call_ended()
 
     def _finished(self, call: _Call, status: ConsumeStatus) -> None:
-        done_count = max(min(call.context.ack_index + 1, len(call.messages)), 0) if status.is_success else 0
+        count = len(call.messages)
+        acked_count = call.context.ack_index + 1
+        done_count = 0 if not status.is_success or acked_count < 0 else count if acked_count > count else acked_count
         if self._settle(call, done_count, call.context.delay_level):
-            failed_count = len(call.messages) - done_count
+            failed_count = count - done_count
             elapsed_ms = self._instance.now_ms() - call.begun_ms
             self._instance.stats.consumed(self._group, call.held.queue.topic, done_count, failed_count, elapsed_ms)
 
     def _settle(self, call: _Call, done_count: int, delay_level: int) -> bool:
         """So many of a call's messages are consumed, the others failed; whether that counts."""
-        if not call.settling.is_ours(call.held, call.messages):
-            call.settling.abandon(call.held, call.messages)
+        held, messages, settling = call.held, call.messages, call.settling
+        if not settling.is_ours(held, messages):
+            settling.abandon(held, messages)
             return False
-        call.settling.settle(call.held, call.messages[:done_count], call.messages[done_count:], delay_level)
+        if done_count == len(messages):
+            settling.settle(held, messages, (), delay_level)
+        else:
+            settling.settle(held, messages[:done_count], messages[done_count:], delay_level)
         return True
 
     def take_back_overdue(self) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from pymq.client.config import PopConfig
-from pymq.client.instance import MQClientInstance
+from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.member import Member
 from pymq.client.messageselector import MessageSelector, subscription_of
 from pymq.client.popping import ALL_QUEUES, POP_COUNT_MAX, PopClient
-from pymq.client.results import PopResult
 from pymq.errors import ClientError, NoRoute, RequestError
 from pymq.message.message import StoredMessage
 from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
@@ -76,8 +75,8 @@ class PopConsumer(Member[PopConfig]):
         """Up to `max_count` messages of a topic or of one queue whose tags match `expression`, or that it selects; maybe none.
 
         They come again after `invisible_s`, unless they are acknowledged. While there are none, a broker waits for some for
-        `wait_s`; with several brokers, each is asked without waiting first, and another waits at every call. Fails with
-        NotSupported when a broker cannot pop, NoRoute, BrokerRefused, DecodeError, or one of TRANSPORT_ERRORS.
+        `wait_s`; with several brokers, each is asked without waiting first, and another waits at every call. When that one fails,
+        so does this: with NotSupported when it cannot pop, BrokerRefused, DecodeError, or one of TRANSPORT_ERRORS; or NoRoute.
         """
         return self._do(self._pop(source, expression, max_count, invisible_s, wait_s))
 
@@ -93,21 +92,24 @@ class PopConsumer(Member[PopConfig]):
         if subscription.topic not in self._subscriptions:
             self._subscriptions[subscription.topic] = subscription
             await self.instance.heartbeat_all()
-        result: PopResult | None = None
+        messages: Sequence[StoredMessage] = ()
         for queue in queues:
-            result = await self._client.pop(
-                queue,
-                subscription,
-                count_max=max_count,
-                invisible_s=invisible_s,
-                wait_s=wait_s if queue is queues[-1] else 0.0,
-            )
-            if result.messages:
+            waiting_s = wait_s if queue is queues[-1] else 0.0
+            try:
+                result = await self._client.pop(
+                    queue, subscription, count_max=max_count, invisible_s=invisible_s, wait_s=waiting_s
+                )
+            except EXPECTED_ERRORS as error:
+                if queue is queues[-1]:
+                    raise
+                self._log.warn("{queue} could not be popped: {error}", queue=queue, error=error)
+                continue
+            messages = result.messages
+            if messages:
                 break
-        assert result is not None, "a topic with a route has a broker"
-        for message in result.messages:
+        for message in messages:
             message.topic = self.namespace.unwrap(message.topic)
-        return result.messages
+        return messages
 
     async def _queues(self, source: str | MessageQueue) -> list[MessageQueue]:
         """What is to be popped, one after the other: the queue, or all queues of each broker, the one whose turn it is first."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymq.client.messageselector import MessageSelector
 from pymq.client.popconsumer import PopConsumer
-from pymq.errors import ClientError, ConfigError, NoRoute, NotStarted, NotSupported, RequestError
+from pymq.errors import ClientError, ConfigError, ConnectFailed, NoRoute, NotStarted, NotSupported, RequestError
 from pymq.wire.bodies.heartbeat import decode_heartbeat
 from pymq.wire.codes import RequestCode as Code
 from tests.client.cases import TOPIC, ClientCase, queue, stored
@@ -67,6 +67,15 @@ class PopConsumerTests(ClientCase):
             self.assertEqual(self.successResultOf(waiting), ())
         asked = [(one.fields["bname"], one.fields["pollTime"]) for one in self.cluster.of(Code.POP_MESSAGE)]
         self.assertEqual(asked, [("broker-b", "0"), ("broker-a", "5000"), ("broker-a", "0"), ("broker-b", "5000")])
+
+    def test_a_broker_that_fails(self) -> None:
+        """Is passed over; only when it would have been the one to wait, its error is told."""
+        self.put(b"1", b"2", broker=1)
+        consumer = self.consumer()
+        self.assertEqual(self.bodies(consumer.pop(TOPIC, max_count=1)), [b"1"])
+        self.cluster.down.add(self.brokers[0].address)
+        self.assertEqual(self.bodies(consumer.pop(TOPIC, max_count=1)), [b"2"])
+        self.failure(consumer.pop(TOPIC, wait_s=0), ConnectFailed)
 
     def test_one_queue(self) -> None:
         """Of one broker."""
