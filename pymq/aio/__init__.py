@@ -4,12 +4,14 @@ It runs on the event loop in which a client is started, whatever the loop's kind
 it starts no threads. Reading order: face, producer, consumer; below them loopclock and looptransport, the reactor's part.
 """
 
+from pymq.aio.admin import Admin
 from pymq.aio.consumer import LitePullConsumer, PopConsumer, PullConsumer, PushConsumer
 from pymq.aio.face import Face
 from pymq.aio.producer import Producer, TransactionProducer
 from pymq.client import (
     ConsumeContext,
     ConsumeFromWhere,
+    ConsumeProgress,
     ConsumeStatus,
     LocalTransactionState,
     Message,
@@ -22,13 +24,18 @@ from pymq.client import (
     SendResult,
     SendStatus,
     StoredMessage,
+    SubscriptionGroupConfig,
+    TopicConfig,
+    TopicStats,
     TransactionSendResult,
     reply_message,
 )
 
 __all__ = [
+    "Admin",
     "ConsumeContext",
     "ConsumeFromWhere",
+    "ConsumeProgress",
     "ConsumeStatus",
     "Face",
     "LitePullConsumer",
@@ -47,6 +54,9 @@ __all__ = [
     "SendResult",
     "SendStatus",
     "StoredMessage",
+    "SubscriptionGroupConfig",
+    "TopicConfig",
+    "TopicStats",
     "TransactionProducer",
     "TransactionSendResult",
     "reply_message",

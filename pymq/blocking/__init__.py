@@ -4,11 +4,13 @@ All clients of a process share one thread with an event loop, on which `pymq.aio
 and ends with the last. Reading order: face, producer, consumer, loopthread.
 """
 
+from pymq.blocking.admin import Admin
 from pymq.blocking.consumer import LitePullConsumer, PopConsumer, PullConsumer, PushConsumer
 from pymq.blocking.producer import Producer, TransactionProducer
 from pymq.client import (
     ConsumeContext,
     ConsumeFromWhere,
+    ConsumeProgress,
     ConsumeStatus,
     LocalTransactionState,
     Message,
@@ -21,13 +23,18 @@ from pymq.client import (
     SendResult,
     SendStatus,
     StoredMessage,
+    SubscriptionGroupConfig,
+    TopicConfig,
+    TopicStats,
     TransactionSendResult,
     reply_message,
 )
 
 __all__ = [
+    "Admin",
     "ConsumeContext",
     "ConsumeFromWhere",
+    "ConsumeProgress",
     "ConsumeStatus",
     "LitePullConsumer",
     "LocalTransactionState",
@@ -45,6 +52,9 @@ __all__ = [
     "SendResult",
     "SendStatus",
     "StoredMessage",
+    "SubscriptionGroupConfig",
+    "TopicConfig",
+    "TopicStats",
     "TransactionProducer",
     "TransactionSendResult",
     "reply_message",

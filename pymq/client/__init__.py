@@ -1,10 +1,11 @@
 """The client library: producers and consumers for RocketMQ brokers, on Deferreds that coroutines can await.
 
-Reading order: producer, pushconsumer, litepullconsumer, pullconsumer and popconsumer are what users touch; member is what they
-share, consumer and balanced what consumers share, instance what the members of one client id share. Below: api (one method for
-each request), routes, selector, allocate, rebalance, pullloops, popper, consume, orderly and polls.
+Reading order: producer, pushconsumer, litepullconsumer, pullconsumer, popconsumer and admin are what users touch; member is what
+they share, consumer and balanced what consumers share, instance what the members of one client id share. Below: api (one method
+for each request), routes, selector, allocate, rebalance, pullloops, popper, consume, orderly and polls.
 """
 
+from pymq.client.admin import Admin
 from pymq.client.allocate import (
     AllocateAverage,
     AllocateAverageByCircle,
@@ -30,18 +31,23 @@ from pymq.client.pushconsumer import PushConsumer
 from pymq.client.request import reply_message
 from pymq.client.results import (
     ConsumeContext,
+    ConsumeProgress,
     ConsumeStatus,
     PullResult,
     PullStatus,
     QueryResult,
+    QueueProgress,
     SendResult,
     SendStatus,
     ServiceState,
+    TopicStats,
 )
 from pymq.client.transactions import LocalTransactionState, TransactionProducer, TransactionSendResult
 from pymq.message.message import Message, MessageQueue, StoredMessage
+from pymq.wire.bodies.topics import SubscriptionGroupConfig, TopicConfig
 
 __all__ = [
+    "Admin",
     "AllocateAverage",
     "AllocateAverageByCircle",
     "AllocateByConfig",
@@ -52,6 +58,7 @@ __all__ = [
     "ConsumeFromWhere",
     "ConsumeMessageContext",
     "ConsumeMessageHook",
+    "ConsumeProgress",
     "ConsumeStatus",
     "EndTransactionContext",
     "EndTransactionHook",
@@ -68,12 +75,16 @@ __all__ = [
     "PullStatus",
     "PushConsumer",
     "QueryResult",
+    "QueueProgress",
     "SendMessageContext",
     "SendMessageHook",
     "SendResult",
     "SendStatus",
     "ServiceState",
     "StoredMessage",
+    "SubscriptionGroupConfig",
+    "TopicConfig",
+    "TopicStats",
     "TransactionProducer",
     "TransactionSendResult",
     "reply_message",

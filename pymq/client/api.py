@@ -12,7 +12,7 @@ from typing import Any
 
 from pymq.client.config import ClientConfig
 from pymq.client.nameservers import NameServers
-from pymq.client.transport import IRemoting
+from pymq.client.transport import IRemoting, check
 from pymq.errors import BrokerRefused, NotSupported
 from pymq.message.message import StoredMessage
 from pymq.message.properties import MSG_TYPE, REPLY_TYPE, property_of
@@ -70,13 +70,6 @@ UNLOCK_TIMEOUT_S = 1.0
 POP_NEEDS = "a broker that lets consumers pop, such as Apache RocketMQ from 5.0 on"
 
 
-def check(response: RemotingCommand, address: str) -> RemotingCommand:
-    """The response, when it says success. Raises BrokerRefused."""
-    if response.code != ResponseCode.SUCCESS:
-        raise BrokerRefused(response.code, response.remark, address)
-    return response
-
-
 class MQClientAPI:
     """The requests, over one RemotingClient."""
 
@@ -93,9 +86,10 @@ class MQClientAPI:
         host, _, port = address.rpartition(":")
         return f"{host}:{int(port) - VIP_PORT_DISTANCE}"
 
-    async def _ask(
+    async def ask(
         self, address: str, code: int, header: CommandHeader | None = None, body: bytes = b"", timeout_s: float | None = None
     ) -> RemotingCommand:
+        """The answer of a server. Raises BrokerRefused, TRANSPORT_ERRORS."""
         command = RemotingCommand.request(code, header, body)
         return check(await self.remoting.request(address, command, timeout_s or self._timeout_s), address)
 
@@ -126,7 +120,7 @@ class MQClientAPI:
             topic_filter_type="SINGLE_TAG",
             topic_sys_flag=sys_flag,
         )
-        await self._ask(self.broker_channel(address), RequestCode.UPDATE_AND_CREATE_TOPIC, header)
+        await self.ask(self.broker_channel(address), RequestCode.UPDATE_AND_CREATE_TOPIC, header)
 
     # Consuming
 
@@ -136,7 +130,7 @@ class MQClientAPI:
 
     async def send_back(self, address: str, header: ConsumerSendMsgBackRequestHeader) -> None:
         """CONSUMER_SEND_MSG_BACK."""
-        await self._ask(self.broker_channel(address), RequestCode.CONSUMER_SEND_MSG_BACK, header)
+        await self.ask(self.broker_channel(address), RequestCode.CONSUMER_SEND_MSG_BACK, header)
 
     async def consumer_ids(self, address: str, group: str) -> list[str]:
         """GET_CONSUMER_LIST_BY_GROUP: the client ids of a group's members as this broker knows them, sorted.
@@ -145,14 +139,14 @@ class MQClientAPI:
         out for a member that is not there.
         """
         header = GetConsumerListByGroupRequestHeader(consumer_group=group)
-        response = await self._ask(self.broker_channel(address), RequestCode.GET_CONSUMER_LIST_BY_GROUP, header)
+        response = await self.ask(self.broker_channel(address), RequestCode.GET_CONSUMER_LIST_BY_GROUP, header)
         return sorted(set(javajson.decode_as(response.body, GetConsumerListByGroupResponseBody).consumer_id_list))
 
     async def query_consumer_offset(self, address: str, group: str, queue: MessageQueue) -> int:
         """QUERY_CONSUMER_OFFSET: the group's offset of a queue, -1 when the broker has none."""
         header = QueryConsumerOffsetRequestHeader(consumer_group=group, topic=queue.topic, queue_id=queue.queue_id)
         try:
-            response = await self._ask(self.broker_channel(address), RequestCode.QUERY_CONSUMER_OFFSET, header)
+            response = await self.ask(self.broker_channel(address), RequestCode.QUERY_CONSUMER_OFFSET, header)
         except BrokerRefused as error:
             if error.code == ResponseCode.QUERY_NOT_FOUND:
                 return -1
@@ -166,19 +160,19 @@ class MQClientAPI:
         header = UpdateConsumerOffsetRequestHeader(
             consumer_group=group, topic=queue.topic, queue_id=queue.queue_id, commit_offset=offset
         )
-        send: Any = self._tell if oneway else self._ask
+        send: Any = self._tell if oneway else self.ask
         await send(self.broker_channel(address), RequestCode.UPDATE_CONSUMER_OFFSET, header)
 
     async def lock_batch(self, address: str, group: str, client_id: str, queues: Iterable[MessageQueue]) -> set[MessageQueue]:
         """LOCK_BATCH_MQ: those of the queues that this client now holds."""
         body = LockBatchRequestBody(consumer_group=group, client_id=client_id, mq_set=frozenset(queues))
-        response = await self._ask(self.broker_channel(address), RequestCode.LOCK_BATCH_MQ, body=javajson.encode(body))
+        response = await self.ask(self.broker_channel(address), RequestCode.LOCK_BATCH_MQ, body=javajson.encode(body))
         return set(javajson.decode_as(response.body, LockBatchResponseBody).lock_ok_mq_set)
 
     async def unlock_batch(self, address: str, group: str, client_id: str, queues: Iterable[MessageQueue]) -> None:
         """UNLOCK_BATCH_MQ."""
         body = javajson.encode(UnlockBatchRequestBody(consumer_group=group, client_id=client_id, mq_set=frozenset(queues)))
-        await self._ask(self.broker_channel(address), RequestCode.UNLOCK_BATCH_MQ, body=body, timeout_s=UNLOCK_TIMEOUT_S)
+        await self.ask(self.broker_channel(address), RequestCode.UNLOCK_BATCH_MQ, body=body, timeout_s=UNLOCK_TIMEOUT_S)
 
     # Popping
 
@@ -226,48 +220,48 @@ class MQClientAPI:
 
     async def heartbeat(self, address: str, data: HeartbeatData) -> int:
         """HEART_BEAT; the broker's version."""
-        return (await self._ask(address, RequestCode.HEART_BEAT, body=javajson.encode(data))).version
+        return (await self.ask(address, RequestCode.HEART_BEAT, body=javajson.encode(data))).version
 
     async def unregister(self, address: str, client_id: str, producer_group: str | None, consumer_group: str | None) -> None:
         """UNREGISTER_CLIENT: leave one group of either kind, or both."""
         header = UnregisterClientRequestHeader(client_id=client_id, producer_group=producer_group, consumer_group=consumer_group)
-        await self._ask(address, RequestCode.UNREGISTER_CLIENT, header)
+        await self.ask(address, RequestCode.UNREGISTER_CLIENT, header)
 
     async def check_client_config(self, address: str, client_id: str, group: str, subscription: SubscriptionData) -> None:
         """CHECK_CLIENT_CONFIG: whether the broker can serve a subscription that is not by tags."""
         body = javajson.encode(CheckClientRequestBody(client_id=client_id, group=group, subscription_data=subscription))
-        await self._ask(address, RequestCode.CHECK_CLIENT_CONFIG, body=body)
+        await self.ask(address, RequestCode.CHECK_CLIENT_CONFIG, body=body)
 
     # Asking about queues and messages
 
     async def max_offset(self, address: str, queue: MessageQueue) -> int:
         """GET_MAX_OFFSET: the offset that the next message gets."""
         header = GetMaxOffsetRequestHeader(topic=queue.topic, queue_id=queue.queue_id)
-        response = await self._ask(self.broker_channel(address), RequestCode.GET_MAX_OFFSET, header)
+        response = await self.ask(self.broker_channel(address), RequestCode.GET_MAX_OFFSET, header)
         return GetMaxOffsetResponseHeader.from_fields(response.ext_fields).offset
 
     async def min_offset(self, address: str, queue: MessageQueue) -> int:
         """GET_MIN_OFFSET: the first offset that can be read."""
         header = GetMinOffsetRequestHeader(topic=queue.topic, queue_id=queue.queue_id)
-        response = await self._ask(self.broker_channel(address), RequestCode.GET_MIN_OFFSET, header)
+        response = await self.ask(self.broker_channel(address), RequestCode.GET_MIN_OFFSET, header)
         return GetMinOffsetResponseHeader.from_fields(response.ext_fields).offset
 
     async def search_offset(self, address: str, queue: MessageQueue, time_ms: int) -> int:
         """SEARCH_OFFSET_BY_TIMESTAMP: the offset of the message stored nearest to a time."""
         header = SearchOffsetRequestHeader(topic=queue.topic, queue_id=queue.queue_id, timestamp=time_ms)
-        response = await self._ask(self.broker_channel(address), RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, header)
+        response = await self.ask(self.broker_channel(address), RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, header)
         return SearchOffsetResponseHeader.from_fields(response.ext_fields).offset
 
     async def earliest_store_time(self, address: str, queue: MessageQueue) -> int:
         """GET_EARLIEST_MSG_STORETIME in milliseconds, -1 when the queue is empty."""
         header = GetEarliestMsgStoretimeRequestHeader(topic=queue.topic, queue_id=queue.queue_id)
-        response = await self._ask(self.broker_channel(address), RequestCode.GET_EARLIEST_MSG_STORETIME, header)
+        response = await self.ask(self.broker_channel(address), RequestCode.GET_EARLIEST_MSG_STORETIME, header)
         return GetEarliestMsgStoretimeResponseHeader.from_fields(response.ext_fields).timestamp
 
     async def view_message(self, address: str, log_offset: int) -> StoredMessage:
         """VIEW_MESSAGE_BY_ID: the message at a log offset."""
         header = ViewMessageRequestHeader(offset=log_offset)
-        response = await self._ask(self.broker_channel(address), RequestCode.VIEW_MESSAGE_BY_ID, header)
+        response = await self.ask(self.broker_channel(address), RequestCode.VIEW_MESSAGE_BY_ID, header)
         return next(iter(iter_records(response.body)))
 
     async def query_message(
@@ -275,7 +269,7 @@ class MQClientAPI:
     ) -> tuple[list[StoredMessage], int]:
         """QUERY_MESSAGE: the broker's hits and the time up to which its index goes; none when it says QUERY_NOT_FOUND."""
         try:
-            response = await self._ask(self.broker_channel(address), RequestCode.QUERY_MESSAGE, header, timeout_s=timeout_s)
+            response = await self.ask(self.broker_channel(address), RequestCode.QUERY_MESSAGE, header, timeout_s=timeout_s)
         except BrokerRefused as error:
             if error.code == ResponseCode.QUERY_NOT_FOUND:
                 return [], 0

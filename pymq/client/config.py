@@ -78,6 +78,13 @@ class ClientConfig:
 
 
 @attrs.frozen(kw_only=True)
+class AdminConfig(ClientConfig):
+    """The settings of an admin client (Java: DefaultMQAdminExt)."""
+
+    mq_client_api_timeout_s: float = setting(5.0, "seconds that a request may take", least=0.01)
+
+
+@attrs.frozen(kw_only=True)
 class ProducerConfig(ClientConfig):
     """The settings of a producer (Java: DefaultMQProducer)."""
 

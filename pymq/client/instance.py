@@ -67,6 +67,7 @@ class MQClientInstance:
         self.tasks = Tasks(clock)
         self.producers: dict[str, ProducerMember] = {}
         self.consumers: dict[str, ConsumerMember] = {}
+        self.admins: dict[str, object] = {}
         self.broker_versions: dict[str, int] = {}
         self._remoting = remoting
         self._name_servers = NameServers(remoting, tuple(name_servers))
@@ -138,7 +139,7 @@ class MQClientInstance:
 
     def is_empty(self) -> bool:
         """Whether no member is left."""
-        return not self.producers and not self.consumers
+        return not self.producers and not self.consumers and not self.admins
 
     async def _ask_source(self) -> None:
         if self._source is None:
@@ -251,6 +252,10 @@ class MQClientInstance:
         """Take a consumer in. Raises ClientError when its group has one here already."""
         self._add(self.consumers, consumer, "consumer")
 
+    def add_admin(self, admin: Any) -> None:
+        """Take an admin client in, of which no broker is told. Raises ClientError when its group has one here already."""
+        self._add(self.admins, admin, "admin client")
+
     def _add(self, members: dict[str, Any], member: Any, kind: str) -> None:
         if member.group in members:
             raise ClientError(
@@ -268,7 +273,7 @@ class MQClientInstance:
 
     async def heartbeat_all(self, *, only_new: bool = False) -> None:
         """Tell the brokers who is here: all of them, or the masters when there are only producers; or those not told yet."""
-        if self.is_empty():
+        if not self.producers and not self.consumers:
             return
         data = self._heartbeat_data()
         wanted = [

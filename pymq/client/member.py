@@ -200,7 +200,7 @@ class Member(ABC, Generic[C]):
     async def _leave_instance(self) -> None:
         instance, self._instance = self._instance, None
         if instance is not None:
-            for members in (instance.producers, instance.consumers):
+            for members in (instance.producers, instance.consumers, instance.admins):
                 if members.get(self.group) is self:
                     del members[self.group]
             await self._registry.release(instance)

@@ -7,13 +7,15 @@ from collections.abc import Container, Sequence
 
 from twisted.logger import Logger
 
-from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
+from pymq.client.transport import TRANSPORT_ERRORS, IRemoting, check
 from pymq.errors import BrokerRefused, NoNameServer
 from pymq.wire.bodies.routes import TopicRouteData, decode_route
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
 from pymq.wire.fields import CommandHeader
 from pymq.wire.headers.routes import GetRouteInfoRequestHeader
+
+_NONE_KNOWN = 'no name server is known; give namesrv_addr="host:9876" or set NAMESRV_ADDR'
 
 
 class NameServers:
@@ -56,7 +58,7 @@ class NameServers:
     async def ask(self, code: int, header: CommandHeader | None, timeout_s: float) -> RemotingCommand:
         """The answer of the first name server that gives one. Raises NoNameServer, BrokerRefused."""
         if not self._addresses:
-            raise NoNameServer('no name server is known; give namesrv_addr="host:9876" or set NAMESRV_ADDR')
+            raise NoNameServer(_NONE_KNOWN)
         failures: dict[str, Exception] = {}
         while (address := self._next(failures)) is not None:
             try:
@@ -65,11 +67,19 @@ class NameServers:
                 failures[address] = error
                 continue
             self._chosen = address
-            if response.code != ResponseCode.SUCCESS:
-                raise BrokerRefused(response.code, response.remark, address)
-            return response
+            return check(response, address)
         said = "; ".join(f"{address}: {error}" for address, error in failures.items())
         raise NoNameServer(f"no name server answered; is one running there? {said}")
+
+    async def ask_all(self, code: int, header: CommandHeader | None, timeout_s: float) -> list[RemotingCommand]:
+        """The answers of all name servers, in turn: they do not tell each other what they are told.
+
+        Raises NoNameServer, BrokerRefused, TRANSPORT_ERRORS at the first that does not do it.
+        """
+        if not self._addresses:
+            raise NoNameServer(_NONE_KNOWN)
+        command = RemotingCommand.request(code, header)
+        return [check(await self._remoting.request(address, command, timeout_s), address) for address in self._addresses]
 
     async def route(self, topic: str, timeout_s: float) -> TopicRouteData | None:
         """GET_ROUTEINFO_BY_TOPIC: the route, or None when the name server knows none. Raises NoNameServer, BrokerRefused."""

@@ -116,8 +116,7 @@ class Queries:
     async def view_message(self, offset_msg_id: str) -> StoredMessage:
         """The message of an offset message id, from the broker whose address is in it. Raises DecodeError, BrokerRefused."""
         host, port, log_offset = decode_offset_message_id(offset_msg_id)
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        message = await self._instance.api.view_message(address, log_offset)
+        message = await self._instance.api.view_message(address_of(host, port), log_offset)
         message.topic = self._namespace.unwrap(message.topic)
         return message
 
@@ -164,6 +163,11 @@ class Queries:
         for message in messages:
             message.topic = self._namespace.unwrap(message.topic)
         return QueryResult(messages[:count_max], last_ms)
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a message says that it is stored, as an address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _has_key(message: StoredMessage, topic: str, key: str, is_unique_id: bool) -> bool:

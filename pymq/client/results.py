@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -12,6 +12,7 @@ import attrs
 from pymq.errors import NotStarted
 from pymq.message.message import StoredMessage
 from pymq.wire.bodies.messagequeue import MessageQueue
+from pymq.wire.bodies.topics import TopicOffset
 from pymq.wire.codes import ResponseCode
 
 
@@ -131,6 +132,47 @@ class QueryResult:
 
     messages: Sequence[StoredMessage]
     index_last_update_ms: int
+
+
+@attrs.frozen
+class TopicStats:
+    """The queues of a topic: from which offset to which they go, and when they got their last message."""
+
+    queues: Mapping[MessageQueue, TopicOffset]
+
+    @property
+    def message_count(self) -> int:
+        """Messages that can be read, of all queues together."""
+        return sum(offset.max_offset - offset.min_offset for offset in self.queues.values())
+
+
+@attrs.frozen
+class QueueProgress:
+    """How far a group is with a queue: the offsets that the next message gets and that it consumes next, and when the message
+    before that was stored, in milliseconds since the epoch.
+    """
+
+    broker_offset: int
+    consumer_offset: int
+    last_timestamp_ms: int
+
+    @property
+    def lag(self) -> int:
+        """Messages that it has still to consume."""
+        return self.broker_offset - self.consumer_offset
+
+
+@attrs.frozen
+class ConsumeProgress:
+    """How far a group is with all queues that it has offsets of, its retry topic's among them, and its messages a second."""
+
+    queues: Mapping[MessageQueue, QueueProgress]
+    consume_tps: float
+
+    @property
+    def lag(self) -> int:
+        """Messages that it has still to consume, of all queues together."""
+        return sum(queue.lag for queue in self.queues.values())
 
 
 class LocalTransactionState(Enum):

@@ -11,10 +11,11 @@ from twisted.internet.defer import Deferred
 from pymq.client.config import ClientConfig
 from pymq.client.requesthook import request_hook
 from pymq.client.tls import secure_by
-from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout, TooManyRequests
+from pymq.errors import BrokerRefused, ConnectFailed, ConnectionClosed, RequestTimeout, TooManyRequests
 from pymq.interfaces import IClock, IProcessorTable
 from pymq.remoting.client import Connect, RemotingClient, connect_by
 from pymq.remoting.dispatcher import Dispatcher
+from pymq.wire.codes import ResponseCode
 from pymq.wire.command import RemotingCommand
 
 #: What a request can fail with that never got an answer.
@@ -53,3 +54,10 @@ def remoting_over(clock: IClock, connect: Connect, processors: IProcessorTable, 
 
 #: Makes the remoting of a client from its reactor, the table of processors for what brokers ask of it, and its settings.
 RemotingMaker = Callable[[Any, IProcessorTable, ClientConfig], IRemoting]
+
+
+def check(response: RemotingCommand, address: str) -> RemotingCommand:
+    """The response, when it says success. Raises BrokerRefused."""
+    if response.code != ResponseCode.SUCCESS:
+        raise BrokerRefused(response.code, response.remark, address)
+    return response

@@ -7,9 +7,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from pymq.client.nameservers import NameServers
-from pymq.errors import BrokerRefused, ConnectionClosed, NoNameServer
+from pymq.errors import BrokerRefused, ConnectFailed, ConnectionClosed, NoNameServer
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.command import RemotingCommand
+from pymq.wire.headers.routes import GetRouteInfoRequestHeader
 from tests.client.cases import TOPIC, ClientCase, running
 from tests.client.fakecluster import NAME_SERVER
 
@@ -55,6 +56,16 @@ class NameServersTests(ClientCase):
         """Such as a 5.x name server that is not ready."""
         self.cluster.refuse(ROUTE, 1)
         self.failure(self.name_servers(NAME_SERVER).route(TOPIC, 3), BrokerRefused)
+
+    def test_all_are_told(self) -> None:
+        """What they do not tell each other; the first that does not do it is the error."""
+        header = GetRouteInfoRequestHeader(topic=TOPIC)
+        answers = self.result(self.name_servers(NAME_SERVER, NAME_SERVER).ask_all(ROUTE, header, 3))
+        self.assertEqual((len(answers), self.asked()), (2, [NAME_SERVER, NAME_SERVER]))
+        self.failure(self.name_servers(DEAD, NAME_SERVER).ask_all(ROUTE, header, 3), ConnectFailed)
+        self.failure(self.name_servers().ask_all(ROUTE, header, 3), NoNameServer)
+        self.cluster.refuse(ROUTE, 1)
+        self.failure(self.name_servers(NAME_SERVER).ask_all(ROUTE, header, 3), BrokerRefused)
 
     def test_updates(self) -> None:
         """Others replace them; the same in another order, or none, change nothing."""

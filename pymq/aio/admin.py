@@ -1,0 +1,61 @@
+# Tests: tests/aio/test_admin.py
+"""The admin client, for asyncio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymq import client as on_deferreds
+from pymq.aio.face import Face, awaited
+from pymq.aio.looptransport import on_loop
+
+
+class Admin(Face[on_deferreds.Admin]):
+    """Looks after topics, consumer groups, brokers and name servers.
+
+    ::
+
+        async with Admin(namesrv_addr="127.0.0.1:9876") as admin:
+            await admin.update_topic(TopicConfig("orders", read_queue_nums=8, write_queue_nums=8))
+            print((await admin.consume_stats("billing")).lag)
+
+    Settings, methods and errors are those of `pymq.client.Admin`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        """Raises ConfigError, ClientError."""
+        self.client = on_deferreds.Admin(**on_loop(settings))
+
+    update_topic = awaited(on_deferreds.Admin.update_topic)
+    delete_topic = awaited(on_deferreds.Admin.delete_topic)
+    topics = awaited(on_deferreds.Admin.topics)
+    topic_configs = awaited(on_deferreds.Admin.topic_configs)
+    topic_route = awaited(on_deferreds.Admin.topic_route)
+    topic_stats = awaited(on_deferreds.Admin.topic_stats)
+    topic_groups = awaited(on_deferreds.Admin.topic_groups)
+    update_group = awaited(on_deferreds.Admin.update_group)
+    delete_group = awaited(on_deferreds.Admin.delete_group)
+    group_configs = awaited(on_deferreds.Admin.group_configs)
+    consume_stats = awaited(on_deferreds.Admin.consume_stats)
+    consumer_offset = awaited(on_deferreds.Admin.consumer_offset)
+    update_consumer_offset = awaited(on_deferreds.Admin.update_consumer_offset)
+    reset_offsets = awaited(on_deferreds.Admin.reset_offsets)
+    clone_offsets = awaited(on_deferreds.Admin.clone_offsets)
+    consumer_connections = awaited(on_deferreds.Admin.consumer_connections)
+    producer_connections = awaited(on_deferreds.Admin.producer_connections)
+    consumer_running_info = awaited(on_deferreds.Admin.consumer_running_info)
+    consume_directly = awaited(on_deferreds.Admin.consume_directly)
+    cluster_info = awaited(on_deferreds.Admin.cluster_info)
+    broker_runtime_info = awaited(on_deferreds.Admin.broker_runtime_info)
+    broker_config = awaited(on_deferreds.Admin.broker_config)
+    update_broker_config = awaited(on_deferreds.Admin.update_broker_config)
+    clean_unused_topics = awaited(on_deferreds.Admin.clean_unused_topics)
+    clean_expired_queues = awaited(on_deferreds.Admin.clean_expired_queues)
+    wipe_write_perm = awaited(on_deferreds.Admin.wipe_write_perm)
+    add_write_perm = awaited(on_deferreds.Admin.add_write_perm)
+    put_kv_config = awaited(on_deferreds.Admin.put_kv_config)
+    kv_config = awaited(on_deferreds.Admin.kv_config)
+    kv_configs = awaited(on_deferreds.Admin.kv_configs)
+    delete_kv_config = awaited(on_deferreds.Admin.delete_kv_config)
+    update_order_conf = awaited(on_deferreds.Admin.update_order_conf)
+    order_conf = awaited(on_deferreds.Admin.order_conf)

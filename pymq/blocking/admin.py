@@ -1,0 +1,62 @@
+# Tests: tests/blocking/test_admin.py
+"""The admin client, for threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymq import aio
+from pymq.blocking.face import Face, waited
+
+
+class Admin(Face[aio.Admin]):
+    """Looks after topics, consumer groups, brokers and name servers; may be used by many threads at once.
+
+    ::
+
+        with Admin(namesrv_addr="127.0.0.1:9876") as admin:
+            admin.update_topic(TopicConfig("orders", read_queue_nums=8, write_queue_nums=8))
+            print(admin.consume_stats("billing").lag)
+
+    Settings, methods and errors are those of `pymq.client.Admin`.
+    """
+
+    _survives_fork = True
+
+    def __init__(self, **settings: Any) -> None:
+        """Raises ConfigError, ClientError."""
+        super().__init__(lambda _: aio.Admin(**settings))
+
+    update_topic = waited(aio.Admin.update_topic)
+    delete_topic = waited(aio.Admin.delete_topic)
+    topics = waited(aio.Admin.topics)
+    topic_configs = waited(aio.Admin.topic_configs)
+    topic_route = waited(aio.Admin.topic_route)
+    topic_stats = waited(aio.Admin.topic_stats)
+    topic_groups = waited(aio.Admin.topic_groups)
+    update_group = waited(aio.Admin.update_group)
+    delete_group = waited(aio.Admin.delete_group)
+    group_configs = waited(aio.Admin.group_configs)
+    consume_stats = waited(aio.Admin.consume_stats)
+    consumer_offset = waited(aio.Admin.consumer_offset)
+    update_consumer_offset = waited(aio.Admin.update_consumer_offset)
+    reset_offsets = waited(aio.Admin.reset_offsets)
+    clone_offsets = waited(aio.Admin.clone_offsets)
+    consumer_connections = waited(aio.Admin.consumer_connections)
+    producer_connections = waited(aio.Admin.producer_connections)
+    consumer_running_info = waited(aio.Admin.consumer_running_info)
+    consume_directly = waited(aio.Admin.consume_directly)
+    cluster_info = waited(aio.Admin.cluster_info)
+    broker_runtime_info = waited(aio.Admin.broker_runtime_info)
+    broker_config = waited(aio.Admin.broker_config)
+    update_broker_config = waited(aio.Admin.update_broker_config)
+    clean_unused_topics = waited(aio.Admin.clean_unused_topics)
+    clean_expired_queues = waited(aio.Admin.clean_expired_queues)
+    wipe_write_perm = waited(aio.Admin.wipe_write_perm)
+    add_write_perm = waited(aio.Admin.add_write_perm)
+    put_kv_config = waited(aio.Admin.put_kv_config)
+    kv_config = waited(aio.Admin.kv_config)
+    kv_configs = waited(aio.Admin.kv_configs)
+    delete_kv_config = waited(aio.Admin.delete_kv_config)
+    update_order_conf = waited(aio.Admin.update_order_conf)
+    order_conf = waited(aio.Admin.order_conf)

@@ -1,0 +1,238 @@
+# Tests: tests/client/test_admin.py
+"""Operations on consumer groups and their members, and on producers (Java: DefaultMQAdminExt)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pymq.client.adminbase import AdminBase, operation
+from pymq.client.queries import address_of
+from pymq.client.results import ConsumeProgress, QueueProgress
+from pymq.client.transport import TRANSPORT_ERRORS
+from pymq.errors import BrokerRefused, ClientError, NoRoute
+from pymq.message.message import StoredMessage
+from pymq.message.topics import check_group
+from pymq.wire import javajson
+from pymq.wire.bodies.connections import (
+    ConsumeMessageDirectlyResult,
+    ConsumerConnection,
+    ConsumerRunningInfo,
+    ProducerConnection,
+)
+from pymq.wire.bodies.messagequeue import MessageQueue, by_queue
+from pymq.wire.bodies.offsets import ConsumeStats, ResetOffsetBody
+from pymq.wire.bodies.topics import SubscriptionGroupConfig, SubscriptionGroupWrapper
+from pymq.wire.codes import RequestCode, ResponseCode
+from pymq.wire.fields import CommandHeader
+from pymq.wire.headers.admin import (
+    CloneGroupOffsetRequestHeader,
+    DeleteSubscriptionGroupRequestHeader,
+    GetConsumeStatsRequestHeader,
+)
+from pymq.wire.headers.clients import (
+    ConsumeMessageDirectlyResultRequestHeader,
+    GetConsumerConnectionListRequestHeader,
+    GetConsumerRunningInfoRequestHeader,
+    GetProducerConnectionListRequestHeader,
+    ResetOffsetRequestHeader,
+)
+
+B = TypeVar("B")
+
+#: Instead of a time: behind the last message.
+LATEST = -1
+
+
+class GroupAdmin(AdminBase):
+    """Groups by configuration, progress and members."""
+
+    # Configuration
+
+    @operation
+    async def update_group(self, config: SubscriptionGroupConfig, where: str | None = None) -> None:
+        """Create a consumer group, or change it into what `config` says.
+
+        Fails with ClientError for a name that cannot be, or no such place; with BrokerRefused.
+        """
+        try:
+            check_group(config.group_name)
+        except ValueError as error:
+            raise ClientError(str(error)) from error
+        body = javajson.encode(self._wrapped(config))
+        masters = await self._masters(where)
+        code = RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP
+        await self._at_all(masters, lambda address: self._api.ask(address, code, body=body))
+
+    def _wrapped(self, config: SubscriptionGroupConfig) -> SubscriptionGroupConfig:
+        members = {name: getattr(config, name) for name in config.__struct_fields__}
+        return SubscriptionGroupConfig(**{**members, "group_name": self.namespace.wrap(config.group_name)})
+
+    @operation
+    async def delete_group(self, group: str, where: str | None = None, *, with_offsets: bool = False) -> None:
+        """Delete the configuration of a consumer group, and how far it has consumed if that is to go too."""
+        header = DeleteSubscriptionGroupRequestHeader(
+            group_name=self.namespace.wrap(group), remove_offset=with_offsets, clean_offset=with_offsets
+        )
+        masters = await self._masters(where)
+        await self._at_all(masters, lambda address: self._api.ask(address, RequestCode.DELETE_SUBSCRIPTIONGROUP, header))
+
+    @operation
+    async def group_configs(self, broker: str) -> dict[str, SubscriptionGroupConfig]:
+        """All consumer groups of one broker, given by name or address, as they are configured there."""
+        address = await self._master(broker)
+        answer = await self._api.ask(address, RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, timeout_s=self._long_s)
+        return javajson.decode_as(answer.body, SubscriptionGroupWrapper).subscription_group_table
+
+    # Offsets
+
+    @operation
+    async def consume_stats(self, group: str, topic: str | None = None) -> ConsumeProgress:
+        """How far a group is with each queue of its topics, or of one. Fails with NoRoute for a group that nobody knows."""
+        group = self.namespace.wrap(group)
+        header = GetConsumeStatsRequestHeader(consumer_group=group, topic=None if topic is None else self.namespace.wrap(topic))
+        answers = await self._at_all(
+            await self._brokers_of_group(group),
+            lambda address: self._api.ask(address, RequestCode.GET_CONSUME_STATS, header, timeout_s=self._long_s),
+        )
+        all_stats = [javajson.decode_as(answer.body, ConsumeStats) for answer in answers]
+        queues = {
+            self.namespace.unwrap_queue(queue): QueueProgress(one.broker_offset, one.consumer_offset, one.last_timestamp)
+            for stats in all_stats
+            for queue, one in by_queue(stats.offset_table).items()
+        }
+        return ConsumeProgress(dict(sorted(queues.items())), sum(stats.consume_tps for stats in all_stats))
+
+    @operation
+    async def consumer_offset(self, group: str, queue: MessageQueue) -> int:
+        """A group's offset of a queue as its broker has it, -1 for none. Fails with NoRoute."""
+        queue = self.namespace.wrap_queue(queue)
+        address = await self.instance.broker_address(queue.topic, queue.broker_name)
+        return await self._api.query_consumer_offset(address, self.namespace.wrap(group), queue)
+
+    @operation
+    async def update_consumer_offset(self, group: str, queue: MessageQueue, offset: int) -> None:
+        """Set a group's offset of a queue at its broker. Members that have the queue overwrite it: see `reset_offsets`."""
+        queue = self.namespace.wrap_queue(queue)
+        address = await self.instance.broker_address(queue.topic, queue.broker_name)
+        await self._api.update_consumer_offset(address, self.namespace.wrap(group), queue, offset, oneway=False)
+
+    @operation
+    async def reset_offsets(
+        self, group: str, topic: str, timestamp_ms: int = LATEST, *, force: bool = True
+    ) -> dict[MessageQueue, int]:
+        """Have a group go on with what was stored at a time in milliseconds since the epoch, or behind the last message for -1.
+
+        Members that are online are told; where there are none the broker's offsets are set. Without `force` no queue is moved
+        forward. Gives where each queue goes on. Fails with NoRoute, BrokerRefused.
+        """
+        group, topic = self.namespace.wrap(group), self.namespace.wrap(topic)
+        addresses = await self._brokers_of_topic(topic)
+        await self.instance.update_route(topic)
+        tables = await self._at_all(addresses, lambda address: self._reset_at(address, group, topic, timestamp_ms, force))
+        merged = {self.namespace.unwrap_queue(queue): offset for table in tables for queue, offset in table.items()}
+        return dict(sorted(merged.items()))
+
+    async def _reset_at(self, address: str, group: str, topic: str, time_ms: int, force: bool) -> dict[MessageQueue, int]:
+        header = ResetOffsetRequestHeader(topic=topic, group=group, timestamp=time_ms, is_force=force)
+        try:
+            code = RequestCode.INVOKE_BROKER_TO_RESET_OFFSET
+            answer = await self._api.ask(address, code, header, timeout_s=self._long_s)
+        except BrokerRefused as error:
+            # A broker that has no offset of some queue answers code 1, whether anybody is online or not.
+            if error.code != ResponseCode.CONSUMER_NOT_ONLINE and await self._is_online(address, group):
+                raise
+            return await self._reset_offline(address, group, topic, time_ms, force)
+        return by_queue(javajson.decode_as(answer.body, ResetOffsetBody).offset_table)
+
+    async def _is_online(self, address: str, group: str) -> bool:
+        header = GetConsumerConnectionListRequestHeader(consumer_group=group)
+        try:
+            await self._api.ask(address, RequestCode.GET_CONSUMER_CONNECTION_LIST, header)
+        except BrokerRefused as error:
+            if error.code == ResponseCode.CONSUMER_NOT_ONLINE:
+                return False
+            raise
+        return True
+
+    async def _reset_offline(self, address: str, group: str, topic: str, time_ms: int, force: bool) -> dict[MessageQueue, int]:
+        """Nobody is online to be told: set what the broker has (Java: resetOffsetByTimestampOld)."""
+        routes, table = self.instance.routes, {}
+        for queue in routes.subscribe_queues(topic) or ():
+            if routes.address_of(queue.broker_name) != (address, False):
+                continue
+            api = self._api
+            latest = time_ms == LATEST
+            offset = await (api.max_offset(address, queue) if latest else api.search_offset(address, queue, time_ms))
+            now = await api.query_consumer_offset(address, group, queue)
+            if force or offset <= now:
+                await api.update_consumer_offset(address, group, queue, offset, oneway=False)
+                table[queue] = offset
+            else:
+                table[queue] = now
+        return table
+
+    @operation
+    async def clone_offsets(self, group: str, to_group: str, topic: str | None = None) -> None:
+        """Give a group the offsets of another, of all its topics or of one."""
+        source = self.namespace.wrap(group)
+        header = CloneGroupOffsetRequestHeader(
+            src_group=source,
+            dest_group=self.namespace.wrap(to_group),
+            topic=None if topic is None else self.namespace.wrap(topic),
+        )
+        await self._at_all(
+            await self._brokers_of_group(source),
+            lambda address: self._api.ask(address, RequestCode.CLONE_GROUP_OFFSET, header, timeout_s=self._long_s),
+        )
+
+    # Members
+
+    @operation
+    async def consumer_connections(self, group: str) -> ConsumerConnection:
+        """Who of a consumer group is online, and what it subscribes to. Fails with BrokerRefused (206) when nobody is."""
+        group = self.namespace.wrap(group)
+        header = GetConsumerConnectionListRequestHeader(consumer_group=group)
+        addresses = await self._brokers_of_group(group)
+        return await self._first(addresses, RequestCode.GET_CONSUMER_CONNECTION_LIST, header, ConsumerConnection)
+
+    @operation
+    async def producer_connections(self, group: str, topic: str) -> ProducerConnection:
+        """Who of a producer group is online at a broker of a topic. Fails with BrokerRefused when nobody is."""
+        header = GetProducerConnectionListRequestHeader(producer_group=self.namespace.wrap(group))
+        addresses = await self._brokers_of_topic(self.namespace.wrap(topic))
+        return await self._first(addresses, RequestCode.GET_PRODUCER_CONNECTION_LIST, header, ProducerConnection)
+
+    @operation
+    async def consumer_running_info(self, group: str, client_id: str, *, with_stacks: bool = False) -> ConsumerRunningInfo:
+        """What a consumer that is online says of itself; `with_stacks` also where its threads are. Fails with BrokerRefused."""
+        group = self.namespace.wrap(group)
+        header = GetConsumerRunningInfoRequestHeader(consumer_group=group, client_id=client_id, jstack_enable=with_stacks)
+        addresses = await self._brokers_of_group(group)
+        return await self._first(addresses, RequestCode.GET_CONSUMER_RUNNING_INFO, header, ConsumerRunningInfo)
+
+    async def _first(self, addresses: list[str], code: int, header: CommandHeader, body: type[B]) -> B:
+        """The answer of the first broker that gives one: members are connected to all, or were until lately."""
+        error: Exception = NoRoute("no broker is known that could be asked")
+        for address in addresses:
+            try:
+                answer = await self._api.ask(address, code, header, timeout_s=self._long_s)
+                return javajson.decode_as(answer.body, body)
+            except (BrokerRefused, *TRANSPORT_ERRORS) as refusal:
+                error = refusal
+        raise error
+
+    @operation
+    async def consume_directly(self, group: str, client_id: str, message: StoredMessage) -> ConsumeMessageDirectlyResult:
+        """Have one consumer that is online consume a stored message now, as from `view_message` or `query_message`.
+
+        Its result says how that went; no offset changes. Fails with BrokerRefused.
+        """
+        header = ConsumeMessageDirectlyResultRequestHeader(
+            consumer_group=self.namespace.wrap(group),
+            client_id=client_id,
+            msg_id=message.offset_msg_id,
+            topic=self.namespace.wrap(message.topic),
+        )
+        address = address_of(*message.store_host)
+        answer = await self._api.ask(address, RequestCode.CONSUME_MESSAGE_DIRECTLY, header, timeout_s=self._long_s)
+        return javajson.decode_as(answer.body, ConsumeMessageDirectlyResult)

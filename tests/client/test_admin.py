@@ -1,0 +1,322 @@
+"""The admin client, against real brokers and a real name server in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pymq.client import Admin, LitePullConsumer, Message, SubscriptionGroupConfig, TopicConfig
+from pymq.client.groupadmin import LATEST
+from pymq.client.topicadmin import ORDER_TOPIC_CONFIG
+from pymq.errors import BrokerRefused, ClientError, ConnectFailed, NoNameServer, NoRoute, NotStarted
+from pymq.testing.cluster import MemoryCluster
+from pymq.wire.bodies.messagequeue import MessageQueue
+from pymq.wire.codes import ResponseCode
+
+T = TypeVar("T")
+TOPIC, GROUP = "orders", "billing"
+BROKER_A, BROKER_B = "10.0.1.1:10911", "10.0.1.2:10911"
+
+
+def queue(queue_id: int = 0, broker_name: str = "broker-a") -> MessageQueue:
+    """A queue of the topic."""
+    return MessageQueue(TOPIC, broker_name, queue_id)
+
+
+class AdminCase(SynchronousTestCase):
+    """Two brokers with a topic of two queues each."""
+
+    def setUp(self) -> None:
+        """The cluster, and an admin client that runs."""
+        self.cluster = MemoryCluster(2)
+        self.cluster.start()
+        self.addCleanup(self.end)
+        self.clients: list[Any] = []
+        self.admin = Admin(**self.cluster.client_settings())
+        self.begin(self.admin)
+        self.create(TOPIC)
+
+    def begin(self, client: Any) -> None:
+        """Start a client; it is shut down in the end."""
+        self.clients.append(client)
+        self.result(client.start())
+
+    def end(self) -> None:
+        """All is over, and nothing is left."""
+        for client in self.clients:
+            self.result(client.shutdown())
+        self.cluster.stop()
+        reactor = self.cluster.reactor
+        self.assertEqual((reactor.network.links, reactor.listening, reactor.getDelayedCalls()), ([], {}, []))
+
+    def result(self, work: Awaitable[T]) -> T:
+        """The result, with as much time as it takes."""
+        return self.cluster.result(work)
+
+    def failure(self, work: Deferred[Any], error: type[Exception]) -> Any:
+        """The error."""
+        return self.assertRaises(error, self.cluster.result, work)
+
+    def create(self, topic: str, queues: int = 2) -> None:
+        """Make a topic on both brokers."""
+        self.result(self.admin.update_topic(TopicConfig(topic, read_queue_nums=queues, write_queue_nums=queues)))
+        self.cluster.tick(0.1)
+
+    def send(self, count: int, topic: str = TOPIC) -> list[Any]:
+        """Send messages; their results."""
+        producer = self.cluster.producer(f"producers-{len(self.clients)}")
+        return [self.result(producer.send(Message(topic, b"%d" % n, keys=f"k{n}"))) for n in range(count)]
+
+    def consume(self, topic: str = TOPIC, group: str = GROUP) -> list[Any]:
+        """Have a push consumer of the group, which gets all there is; the messages it got until now."""
+        got: list[Any] = []
+        self.cluster.push_consumer(topic, lambda messages, context: got.extend(messages), group)
+        self.cluster.tick(0.1, 20)
+        return got
+
+
+class TopicTests(AdminCase):
+    """Topics."""
+
+    def test_creating_and_changing(self) -> None:
+        """At both brokers, or at one; a name that cannot be is refused."""
+        route = self.result(self.admin.topic_route(TOPIC))
+        self.assertEqual(
+            [(data.broker_name, data.read_queue_nums) for data in route.queue_datas], [("broker-a", 2), ("broker-b", 2)]
+        )
+        config = self.result(self.admin.topic_configs("broker-b"))[TOPIC]
+        self.result(self.admin.update_topic(msgspec.structs.replace(config, perm=4, write_queue_nums=1), "broker-b"))
+        for broker, expected in (("broker-a", (6, 2)), (BROKER_B, (4, 1))):
+            changed = self.result(self.admin.topic_configs(broker))[TOPIC]
+            self.assertEqual((changed.perm, changed.write_queue_nums), expected)
+        self.failure(self.admin.update_topic(TopicConfig("bad name")), ClientError)
+
+    def test_attributes(self) -> None:
+        """Are kept with the topic."""
+        self.result(self.admin.update_topic(TopicConfig("deals", attributes={"message.type": "TRANSACTION"}), "broker-a"))
+        self.assertEqual(self.result(self.admin.topic_configs("broker-a"))["deals"].attributes, {"message.type": "TRANSACTION"})
+
+    def test_names(self) -> None:
+        """All, or those of a cluster."""
+        self.assertIn(TOPIC, self.result(self.admin.topics()))
+        self.assertIn(TOPIC, self.result(self.admin.topics("DefaultCluster")))
+        self.assertNotIn(TOPIC, self.result(self.admin.topics("no-such-cluster")))
+
+    def test_deleting(self) -> None:
+        """The route goes, and the order configuration; a second time is harmless."""
+        self.result(self.admin.update_order_conf(TOPIC, {"broker-a": 2}))
+        for _ in range(2):
+            self.result(self.admin.delete_topic(TOPIC))
+        self.assertNotIn(TOPIC, self.result(self.admin.topics()))
+        self.assertEqual(self.result(self.admin.order_conf(TOPIC)), {})
+        self.assertNotIn(TOPIC, self.result(self.admin.topic_configs("broker-a")))
+        self.failure(self.admin.topic_route(TOPIC), NoRoute)
+        self.failure(self.admin.topic_stats(TOPIC), NoRoute)
+
+    def test_statistics(self) -> None:
+        """Of every queue at every broker."""
+        self.send(6)
+        stats = self.result(self.admin.topic_stats(TOPIC))
+        self.assertEqual(list(stats.queues), [queue(n, name) for name in ("broker-a", "broker-b") for n in range(2)])
+        self.assertEqual(stats.message_count, 6)
+
+    def test_who_consumes(self) -> None:
+        """The groups with offsets."""
+        self.assertEqual(self.result(self.admin.topic_groups(TOPIC)), [])
+        self.consume()
+        self.assertEqual(self.result(self.admin.topic_groups(TOPIC)), [GROUP])
+
+    def test_the_namespace_is_not_seen(self) -> None:
+        """On the way in or out."""
+        admin = Admin(**self.cluster.client_settings(namespace="shop"))
+        self.begin(admin)
+        self.result(admin.update_topic(TopicConfig(TOPIC), "broker-a"))
+        self.cluster.tick(0.1)
+        self.assertIn("shop%" + TOPIC, self.result(self.admin.topics()))
+        self.assertEqual({one.topic for one in self.result(admin.topic_stats(TOPIC)).queues}, {TOPIC})
+        self.result(admin.update_group(SubscriptionGroupConfig(GROUP, retry_max_times=3)))
+        self.assertEqual(self.result(self.admin.group_configs("broker-b"))["shop%" + GROUP].retry_max_times, 3)
+
+
+class GroupTests(AdminCase):
+    """Consumer groups."""
+
+    def test_configurations(self) -> None:
+        """Made, changed, and deleted with their offsets."""
+        self.result(self.admin.update_group(SubscriptionGroupConfig(GROUP, retry_max_times=3), "DefaultCluster"))
+        for broker in ("broker-a", "broker-b"):
+            self.assertEqual(self.result(self.admin.group_configs(broker))[GROUP].retry_max_times, 3)
+        self.result(self.admin.update_consumer_offset(GROUP, queue(), 1))
+        self.assertEqual(self.result(self.admin.consumer_offset(GROUP, queue())), 1)
+        self.result(self.admin.delete_group(GROUP, with_offsets=True))
+        self.assertNotIn(GROUP, self.result(self.admin.group_configs("broker-a")))
+        self.assertEqual(self.result(self.admin.topic_groups(TOPIC)), [])
+        self.failure(self.admin.update_group(SubscriptionGroupConfig("bad name")), ClientError)
+
+    def test_progress(self) -> None:
+        """Offsets and lag, queue by queue; a group that nobody knows is told so."""
+        self.send(4)
+        self.assertEqual(len(self.consume()), 4)
+        self.cluster.tick(1.0, 15)
+        progress = self.result(self.admin.consume_stats(GROUP, TOPIC))
+        self.assertEqual((progress.lag, sum(one.consumer_offset for one in progress.queues.values())), (0, 4))
+        self.result(self.admin.update_consumer_offset(GROUP, queue(), 0))
+        behind = self.result(self.admin.consume_stats(GROUP))
+        self.assertEqual((behind.lag, behind.queues[queue()].lag), (1, 1))
+        self.assertTrue(any(one.topic.startswith("%RETRY%") for one in behind.queues))
+        self.assertIn("ever connected", str(self.failure(self.admin.consume_stats("nobody"), NoRoute)))
+
+    def test_resetting_offsets_of_members(self) -> None:
+        """They are told, and consume again."""
+        self.send(4)
+        got = self.consume()
+        table = self.result(self.admin.reset_offsets(GROUP, TOPIC, 0))
+        self.assertEqual(set(table.values()), {0})
+        self.cluster.tick(1.0, 5)
+        self.assertEqual(len(got), 8)
+
+    def test_resetting_offsets_of_nobody(self) -> None:
+        """The brokers' are set: to a time, or to the end; without force never forward."""
+        self.send(4)
+        self.result(self.admin.update_consumer_offset(GROUP, queue(), 0))
+        kept = self.result(self.admin.reset_offsets(GROUP, TOPIC, LATEST, force=False))
+        self.assertEqual(kept[queue()], 0)
+        ends = self.result(self.admin.reset_offsets(GROUP, TOPIC))
+        self.assertEqual((len(ends), sum(ends.values())), (4, 4))
+        self.assertEqual({one: self.result(self.admin.consumer_offset(GROUP, one)) for one in ends}, ends)
+        begins = self.result(self.admin.reset_offsets(GROUP, TOPIC, 0, force=False))
+        self.assertEqual(set(begins.values()), {0})
+        self.failure(self.admin.reset_offsets(GROUP, "unknown"), NoRoute)
+
+    def test_cloning_offsets(self) -> None:
+        """To another group."""
+        self.send(4)
+        self.consume()
+        self.cluster.tick(1.0, 15)
+        self.result(self.admin.clone_offsets(GROUP, "copies", TOPIC))
+        queues = self.result(self.admin.topic_stats(TOPIC)).queues
+        self.assertEqual(sum(self.result(self.admin.consumer_offset("copies", one)) for one in queues), 4)
+
+    def test_connections(self) -> None:
+        """Who is online, and what it says of itself."""
+        self.consume()
+        connection = self.result(self.admin.consumer_connections(GROUP))
+        (member,) = connection.connection_set
+        self.assertEqual((connection.consume_type, TOPIC in connection.subscription_table), ("CONSUME_PASSIVELY", True))
+        info = self.result(self.admin.consumer_running_info(GROUP, member.client_id, with_stacks=True))
+        self.assertEqual(info.properties["PROP_CONSUME_TYPE"], "CONSUME_PASSIVELY")
+        self.assertIn("MainThread", info.jstack or "")
+        self.failure(self.admin.consumer_running_info(GROUP, "stranger"), BrokerRefused)
+        producer = self.cluster.producer("makers")
+        self.result(producer.send(Message(TOPIC, b"x")))
+        self.cluster.tick(1.0, 40)
+        producers = self.result(self.admin.producer_connections("makers", TOPIC))
+        self.assertEqual([one.client_id for one in producers.connection_set], [producer.client_id])
+        self.failure(self.admin.producer_connections("nobody", TOPIC), BrokerRefused)
+
+    def test_nobody_is_online(self) -> None:
+        """The broker's answer is the error."""
+        consumer = LitePullConsumer(GROUP, **self.cluster.client_settings())
+        consumer.subscribe(TOPIC)
+        self.begin(consumer)
+        self.cluster.tick(1.0, 3)
+        self.result(consumer.shutdown())
+        error = self.failure(self.admin.consumer_connections(GROUP), BrokerRefused)
+        self.assertEqual(error.code, ResponseCode.CONSUMER_NOT_ONLINE)
+
+    def test_consuming_directly(self) -> None:
+        """A stored message is given to one member once more."""
+        (sent,) = self.send(1)
+        got = self.consume()
+        (member,) = self.result(self.admin.consumer_connections(GROUP)).connection_set
+        message = self.result(self.admin.view_message(sent.offset_msg_id))
+        outcome = self.result(self.admin.consume_directly(GROUP, member.client_id, message))
+        self.assertEqual((outcome.consume_result, [one.body for one in got]), ("CR_SUCCESS", [b"0", b"0"]))
+
+
+class ClusterTests(AdminCase):
+    """Brokers and name servers."""
+
+    def test_the_cluster(self) -> None:
+        """Its brokers with their addresses; what is not in it is told with what is."""
+        info = self.result(self.admin.cluster_info())
+        self.assertEqual(info.broker_addr_table["broker-b"].broker_addrs, {0: BROKER_B})
+        self.assertEqual(set(info.cluster_addr_table["DefaultCluster"]), {"broker-a", "broker-b"})
+        error = self.failure(self.admin.broker_config("broker-c"), ClientError)
+        self.assertIn("broker-a, broker-b", str(error))
+        self.failure(self.admin.broker_config("DefaultCluster"), ClientError)
+        self.failure(self.admin.broker_config("10.0.1.9:10911"), ConnectFailed)
+
+    def test_broker_settings(self) -> None:
+        """Read, and changed while they run."""
+        self.assertIn("brokerVersion", self.result(self.admin.broker_runtime_info("broker-a")))
+        self.result(self.admin.update_broker_config({"fileReservedTime": "48"}, "broker-b"))
+        configs = [self.result(self.admin.broker_config(broker)) for broker in (BROKER_A, BROKER_B)]
+        self.assertEqual([config["fileReservedTime"] for config in configs], ["72", "48"])
+        self.failure(self.admin.update_broker_config({}), ClientError)
+
+    def test_cleaning(self) -> None:
+        """Is done at all, or where it is wanted."""
+        self.result(self.admin.clean_unused_topics())
+        self.result(self.admin.clean_expired_queues("DefaultCluster"))
+
+    def test_write_permission(self) -> None:
+        """Taken away, and given back."""
+        self.assertGreater(self.result(self.admin.wipe_write_perm("broker-a")), 0)
+        self.assertEqual(self.perms(), {"broker-a": 4, "broker-b": 6})
+        self.assertGreater(self.result(self.admin.add_write_perm("broker-a")), 0)
+        self.assertEqual(self.perms(), {"broker-a": 6, "broker-b": 6})
+
+    def perms(self) -> dict[str, int]:
+        """What the route says may be done."""
+        return {data.broker_name: data.perm for data in self.result(self.admin.topic_route(TOPIC)).queue_datas}
+
+    def test_values_of_name_servers(self) -> None:
+        """Set, read, listed and forgotten."""
+        self.assertIsNone(self.result(self.admin.kv_config("space", "key")))
+        self.assertEqual(self.result(self.admin.kv_configs("space")), {})
+        self.result(self.admin.put_kv_config("space", "key", "value"))
+        self.assertEqual(self.result(self.admin.kv_config("space", "key")), "value")
+        self.assertEqual(self.result(self.admin.kv_configs("space")), {"key": "value"})
+        self.result(self.admin.delete_kv_config("space", "key"))
+        self.assertIsNone(self.result(self.admin.kv_config("space", "key")))
+
+    def test_order_configuration(self) -> None:
+        """In the form that routes have it."""
+        self.result(self.admin.update_order_conf(TOPIC, {"broker-b": 4, "broker-a": 2}))
+        self.assertEqual(self.result(self.admin.order_conf(TOPIC)), {"broker-a": 2, "broker-b": 4})
+        self.assertEqual(self.result(self.admin.kv_config(ORDER_TOPIC_CONFIG, TOPIC)), "broker-a:2;broker-b:4")
+        self.failure(self.admin.update_order_conf(TOPIC, {}), ClientError)
+
+
+class LifeTests(AdminCase):
+    """The client itself."""
+
+    def test_brokers_are_not_told_of_it(self) -> None:
+        """It is in no group; several may run at once."""
+        other = Admin(**self.cluster.client_settings())
+        self.begin(other)
+        self.cluster.tick(1.0, 35)
+        self.assertEqual(self.result(other.topics()), self.result(self.admin.topics()))
+        for broker in self.cluster.brokers:
+            assert broker.controller is not None
+        self.failure(self.admin.producer_connections(self.admin.group, TOPIC), BrokerRefused)
+
+    def test_before_and_after(self) -> None:
+        """It must run; what it asks when it is shut down comes to an end."""
+        admin = Admin(**self.cluster.client_settings())
+        self.failure(admin.topics(), NotStarted)
+        self.begin(admin)
+        waiting = admin.broker_config("10.0.1.9:10911")
+        self.result(admin.shutdown())
+        self.failure(waiting, NotStarted)
+
+    def test_without_a_name_server(self) -> None:
+        """The error says what to do."""
+        admin = Admin(**{**self.cluster.client_settings(), "namesrv_addr": "10.0.0.9:9876"})
+        self.begin(admin)
+        self.assertIn("is one running there?", str(self.failure(admin.cluster_info(), NoNameServer)))

@@ -1,0 +1,145 @@
+"""Our admin client on our broker and on Apache's: what it does is seen by a witness, by Java's clients and by mqadmin."""
+
+import contextlib
+
+import msgspec
+import pytest
+
+from pymq.blocking import Admin, ConsumeFromWhere, LitePullConsumer, Message, Producer, SubscriptionGroupConfig, TopicConfig
+from pymq.errors import BrokerRefused, ClientError, NoRoute
+
+from . import programs, toolchain, wire
+from .apache import ApacheCluster
+from .pymq_server import PyMQServer
+
+COUNT = 24
+WAIT_S = 30
+NOT_ONLINE = 206
+
+
+@pytest.fixture(scope="module", params=["pymq", "4.9.7", "5.5.0"])
+def server(request):
+    """A broker of each kind; `java` is the version of the tools that go with it."""
+    with PyMQServer() if request.param == "pymq" else ApacheCluster(request.param) as running:
+        running.java = "5.5.0" if request.param == "5.5.0" else "4.9.8"
+        yield running
+
+
+@pytest.fixture
+def admin(server):
+    """Our client."""
+    with Admin(namesrv_addr=server.namesrv) as client:
+        yield client
+
+
+def mqadmin(server, command, *arguments):
+    """What mqadmin prints."""
+    done = toolchain.mqadmin(server.java, [command, "-n", server.namesrv, *arguments])
+    assert done.returncode == 0 and "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return done.stdout
+
+
+def until(condition, what):
+    """Wait for it."""
+
+    def looked():
+        with contextlib.suppress(NoRoute, BrokerRefused):
+            return condition()
+
+    return wire.wait_until(looked, WAIT_S, what)
+
+
+def test_topics_and_groups(server, admin):
+    """Made, changed, listed and deleted."""
+    topic, group = "admin-made", "CG-admin-made"
+    admin.update_topic(TopicConfig(topic, read_queue_nums=6, write_queue_nums=5), server.name)
+    until(lambda: admin.topic_route(topic), "the route")
+    config = admin.topic_configs(server.broker)[topic]
+    assert (config.read_queue_nums, config.write_queue_nums, config.perm) == (6, 5, 6)
+    admin.update_topic(msgspec.structs.replace(config, perm=4), "DefaultCluster")
+    until(lambda: wire.ask(server.namesrv, wire.ROUTE, {"topic": topic}).json()["queueDatas"][0]["perm"] == 4, "the change")
+    assert topic in admin.topics() and topic in admin.topics("DefaultCluster")
+    assert len(admin.topic_stats(topic).queues) == 6
+    admin.update_group(SubscriptionGroupConfig(group, retry_max_times=3, consume_broadcast_enable=False))
+    made = admin.group_configs(server.name)[group]
+    assert (made.retry_max_times, made.consume_broadcast_enable) == (3, False)
+    admin.delete_group(group)
+    assert group not in admin.group_configs(server.name)
+    admin.delete_topic(topic)
+    assert topic not in admin.topics() and topic not in admin.topic_configs(server.name)
+    assert wire.ask(server.namesrv, wire.ROUTE, {"topic": topic}).code == wire.TOPIC_NOT_EXIST
+    with pytest.raises(ClientError, match=server.name):
+        admin.topic_configs("no-such-broker")
+
+
+def test_a_group_that_is_online(server, admin):
+    """A Java consumer is seen, asked, given a message once more, and sent back to the beginning."""
+    topic, group = server.create_topic("admin-online"), "CG-admin-online"
+    sent = programs.send("python", server, topic, COUNT, size=100, key_prefix="K").of("sent")
+    flags = {"namesrv": server.namesrv, "topic": topic, "group": group, "at_once": True}
+    with programs.Program(f"java-{server.java}", "receive", **flags) as java:
+        java.wait_received("P", COUNT)
+        connection = until(lambda: admin.consumer_connections(group), "the connection")
+        (member,) = connection.connection_set
+        assert (member.language, connection.consume_type) == ("JAVA", "CONSUME_PASSIVELY")
+        info = admin.consumer_running_info(group, member.client_id, with_stacks=True)
+        assert topic in info.status_table and "TID: " in info.jstack
+        (message,) = admin.query_message(topic, "K7").messages
+        assert message.msg_id == sent[7]["msgId"]
+        assert admin.consume_directly(group, member.client_id, message).consume_result == "CR_SUCCESS"
+        java.wait_event("received", COUNT + 1)
+        until(lambda: admin.consume_stats(group, topic).lag == 0, "the commits")
+        assert admin.topic_groups(topic) == [group]
+        assert set(admin.reset_offsets(group, topic, 0).values()) == {0}
+        java.wait_event("received", 2 * COUNT + 1)
+
+
+def test_a_group_that_is_away(server, admin):
+    """Its offsets are set, by time and to the end, and copied; mqadmin sees that."""
+    topic, group, other = server.create_topic("admin-away"), "CG-admin-away", "CG-admin-copy"
+    with Producer("PG-admin", namesrv_addr=server.namesrv) as producer:
+        for number in range(COUNT):
+            producer.send(Message(topic, b"%d" % number))
+    first = ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET
+    with LitePullConsumer(group, namesrv_addr=server.namesrv, consume_from_where=first) as consumer:
+        consumer.subscribe(topic)
+        got = sum(1 for _ in zip(range(COUNT), consumer.messages(WAIT_S)))
+        consumer.commit()
+        assert got == COUNT
+    until(lambda: admin.consume_stats(group, topic).lag == 0, "the route of the group")
+    assert sum(admin.reset_offsets(group, topic, 0).values()) == 0
+    assert admin.consume_stats(group, topic).lag == COUNT
+    queue, end = max(admin.reset_offsets(group, topic).items())
+    admin.update_consumer_offset(group, queue, end - 1)
+    assert (admin.consumer_offset(group, queue), admin.consume_stats(group, topic).lag) == (end - 1, 1)
+    admin.update_group(SubscriptionGroupConfig(other))
+    admin.clone_offsets(group, other, topic)
+    assert admin.consumer_offset(other, queue) == end - 1
+    rows = [line.split() for line in mqadmin(server, "consumerProgress", "-g", group).splitlines() if line.startswith(topic)]
+    assert sum(int(row[3]) - int(row[4]) for row in rows) == 1, rows
+    with pytest.raises(BrokerRefused) as refused:
+        admin.consumer_connections(group)
+    assert refused.value.code == NOT_ONLINE
+
+
+def test_brokers_and_name_servers(server, admin):
+    """Settings, permissions and values, as mqadmin and the routes have them."""
+    topic = server.create_topic("admin-cluster")
+    assert admin.cluster_info().broker_addr_table[server.name].broker_addrs == {0: server.broker}
+    assert "brokerVersion" in admin.broker_runtime_info(server.name)
+    before = admin.broker_config(server.name)["fileReservedTime"]
+    admin.update_broker_config({"fileReservedTime": "47"}, server.broker)
+    assert (before, admin.broker_config(server.broker)["fileReservedTime"]) == ("72", "47")
+    assert "47" in next(
+        line for line in mqadmin(server, "getBrokerConfig", "-b", server.broker).splitlines() if "fileReserved" in line
+    )
+    assert admin.wipe_write_perm(server.name) > 0
+    assert admin.topic_route(topic).queue_datas[0].perm == 4
+    assert admin.add_write_perm(server.name) > 0
+    assert admin.topic_route(topic).queue_datas[0].perm == 6
+    admin.update_order_conf(topic, {server.name: 2})
+    assert admin.order_conf(topic) == {server.name: 2} and admin.topic_route(topic).order_topic_conf == f"{server.name}:2"
+    admin.delete_kv_config("ORDER_TOPIC_CONFIG", topic)
+    assert admin.order_conf(topic) == {} and admin.kv_configs("no-such-namespace") == {}
+    admin.clean_unused_topics()
+    admin.clean_expired_queues(server.name)
