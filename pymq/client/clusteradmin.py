@@ -133,7 +133,8 @@ class ClusterAdmin(AdminBase):
     async def update_order_conf(self, topic: str, queue_counts: Mapping[str, int]) -> None:
         """Fix which queues of a topic are sent to: so many of each broker, by broker name, also while one is away.
 
-        So a selector finds the same queue for the same key at any time. Java: createOrUpdateOrderConf.
+        So a selector finds the same queue for the same key at any time. Name servers tell clients of it when they have
+        `orderMessageEnable=true`. Java: createOrUpdateOrderConf.
         """
         if not queue_counts:
             raise ClientError("no brokers were given; delete_kv_config('ORDER_TOPIC_CONFIG', topic) forgets the configuration")

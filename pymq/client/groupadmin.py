@@ -132,43 +132,35 @@ class GroupAdmin(AdminBase):
         merged = {self.namespace.unwrap_queue(queue): offset for table in tables for queue, offset in table.items()}
         return dict(sorted(merged.items()))
 
-    async def _reset_at(self, address: str, group: str, topic: str, time_ms: int, force: bool) -> dict[MessageQueue, int]:
+    async def _reset_at(
+        self, address: str, group: str, topic: str, time_ms: int, force: bool, *, again: bool = False
+    ) -> dict[MessageQueue, int]:
         header = ResetOffsetRequestHeader(topic=topic, group=group, timestamp=time_ms, is_force=force)
         try:
             code = RequestCode.INVOKE_BROKER_TO_RESET_OFFSET
             answer = await self._api.ask(address, code, header, timeout_s=self._long_s)
         except BrokerRefused as error:
-            # A broker that has no offset of some queue answers code 1, whether anybody is online or not.
-            if error.code != ResponseCode.CONSUMER_NOT_ONLINE and await self._is_online(address, group):
+            if error.code == ResponseCode.CONSUMER_NOT_ONLINE:
+                return await self._set_offsets(address, group, topic, time_ms, force)
+            # A broker that has no offset of some queue says that there is no such group, whoever is online. So it gets offsets.
+            if again or f"<{group}>" not in (error.remark or ""):
                 raise
-            return await self._reset_offline(address, group, topic, time_ms, force)
+            await self._set_offsets(address, group, topic, time_ms, force)
+            return await self._reset_at(address, group, topic, time_ms, force, again=True)
         return by_queue(javajson.decode_as(answer.body, ResetOffsetBody).offset_table)
 
-    async def _is_online(self, address: str, group: str) -> bool:
-        header = GetConsumerConnectionListRequestHeader(consumer_group=group)
-        try:
-            await self._api.ask(address, RequestCode.GET_CONSUMER_CONNECTION_LIST, header)
-        except BrokerRefused as error:
-            if error.code == ResponseCode.CONSUMER_NOT_ONLINE:
-                return False
-            raise
-        return True
-
-    async def _reset_offline(self, address: str, group: str, topic: str, time_ms: int, force: bool) -> dict[MessageQueue, int]:
-        """Nobody is online to be told: set what the broker has (Java: resetOffsetByTimestampOld)."""
-        routes, table = self.instance.routes, {}
+    async def _set_offsets(self, address: str, group: str, topic: str, time_ms: int, force: bool) -> dict[MessageQueue, int]:
+        """Set what the broker has, with nobody told: the offsets now (Java: resetOffsetByTimestampOld)."""
+        api, routes = self._api, self.instance.routes
+        table: dict[MessageQueue, int] = {}
         for queue in routes.subscribe_queues(topic) or ():
             if routes.address_of(queue.broker_name) != (address, False):
                 continue
-            api = self._api
             latest = time_ms == LATEST
             offset = await (api.max_offset(address, queue) if latest else api.search_offset(address, queue, time_ms))
             now = await api.query_consumer_offset(address, group, queue)
-            if force or offset <= now:
-                await api.update_consumer_offset(address, group, queue, offset, oneway=False)
-                table[queue] = offset
-            else:
-                table[queue] = now
+            table[queue] = offset if force or now < 0 else min(offset, now)
+            await api.update_consumer_offset(address, group, queue, table[queue], oneway=False)
         return table
 
     @operation
