@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.rst", ROOT / "docs" / "testing.rst"]
-BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
-IS_TEST = re.compile(r"^ *(?:async )?def test_", re.MULTILINE)
+from tests import documents
+
 PLUGINS = ("pymq.testing.pytest_plugin", "pytest_twisted")
 RUN_S = 180
-
-
-def samples(*, of_trial: bool) -> list[str]:
-    """The samples that are tests of the one kind or the other."""
-    blocks = [textwrap.dedent(block) for path in DOCUMENTS for block in BLOCK.findall(path.read_text("utf-8"))]
-    return [text for text in blocks if IS_TEST.search(text) and ("twisted.trial" in text) == of_trial]
 
 
 class SampleTests(SynchronousTestCase):
@@ -37,26 +27,26 @@ class SampleTests(SynchronousTestCase):
         ended = subprocess.run(
             [sys.executable, "-m", *words, *map(str, sorted(folder.resolve().iterdir()))],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env={**os.environ, "PYTHONPATH": str(documents.ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             capture_output=True,
             text=True,
             timeout=RUN_S,
             check=False,
         )
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
-        return ended.stdout, sum(len(IS_TEST.findall(text)) for text in texts)
+        return ended.stdout, sum(len(documents.IS_TEST.findall(text)) for text in texts)
 
     def test_with_pytest(self) -> None:
         """The README's, and most others."""
         words = [word for plugin in PLUGINS for word in ("-p", plugin)]
         output, count = self.run_samples(
-            samples(of_trial=False), "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", *words
+            documents.tests(of_trial=False), "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", *words
         )
         self.assertGreaterEqual(count, 5)
         self.assertIn(f"{count} passed", output)
 
     def test_with_trial(self) -> None:
         """Those that are trial's test cases."""
-        output, count = self.run_samples(samples(of_trial=True), "twisted.trial")
+        output, count = self.run_samples(documents.tests(of_trial=True), "twisted.trial")
         self.assertGreaterEqual(count, 1)
         self.assertIn(f"successes={count}", output)

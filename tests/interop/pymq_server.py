@@ -55,8 +55,16 @@ class PyMQProcess:
 
     def start(self):
         """Start it and wait for the line that says so."""
-        self._child = Child(twistd(*self.command()), self._work.path, environment(), on_line=self._on_line)
+        self._child = Child(self.argv(), self._work.path, self.variables(), on_line=self._on_line)
         self._child.wait_for(lambda: any(map(self.booted.search, self._child.lines)), READY_S, "start of PyMQ")
+
+    def argv(self):
+        """How it is run."""
+        return twistd(*self.command())
+
+    def variables(self):
+        """The environment that it runs in."""
+        return environment()
 
     @property
     def pid(self):

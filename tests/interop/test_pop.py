@@ -1,18 +1,23 @@
 """Our consumers in POP mode, on Apache's brokers of 5.x, alone and together with Java's."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
+from tests import documents
+
 from . import checks, programs, wire
 from .apache import ApacheCluster
-from .test_samples import ON_APACHE, run_sample, samples
+from .pymq_server import environment
 
 SET_MESSAGE_REQUEST_MODE = 401
 SHORTEST_MS = 5000
 JAVA = "java-5.5.0"
 SOME = 1000
 FEW = 8
+SAMPLE_S = 150
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +123,12 @@ def test_a_dead_consumers_messages_come_to_the_other(apache, dying, heir):
     assert any(event["reconsume"] == 1 for event in got)
 
 
-@pytest.mark.parametrize("text", [text for _, text in samples(ON_APACHE)])
+@pytest.mark.parametrize("text", documents.programs(on_apache=True).values())
 def test_sample(apache, text, tmp_path):
     """What the document shows works here."""
-    assert "b'hello 7'" in run_sample(text, apache.namesrv, tmp_path).stdout
+    script = documents.write_program(text, apache.namesrv, tmp_path / "sample.py")
+    ended = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=SAMPLE_S, env=environment(), check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "b'hello 7'" in ended.stdout
