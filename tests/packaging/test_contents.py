@@ -42,7 +42,7 @@ def test_this_machine_has_pythons_at_both_ends():
 
 
 def test_the_wheel_has_the_package_and_nothing_else(wheel, source_files):
-    """All that lies in the package but the news to come, and twistd's plugin; no tests, no caches, and nothing of Twisted's own."""
+    """All that lies in the package but the news to come, and twistd's plugin; no tests, no caches, nothing of Twisted's own."""
     names = {name for name in wheel.namelist() if not name.startswith(DIST_INFO)}
     package = {name for name in source_files if name.startswith("pymq/") and not name.startswith("pymq/newsfragments/")}
     assert {"pymq/py.typed", "pymq/__init__.py"} < package
