@@ -65,14 +65,14 @@ class ConcurrentConsumption(Consumption):
     async def stop(self) -> None:
         """Call the listener no more, and wait a while for the calls under way."""
         self._stopped = True
-        self._queued.clear()
+        waiting, self._queued = self._queued, deque()
         await self._timeouts.stop()
         await self._wait_for_calls()
-        # What is given up now is not sent back: nobody has acknowledged it, so the group's next reader of the queue gets it.
         given_up, self._open = self._open, set()
-        for call in given_up:
+        for call in (*given_up, *waiting):
             if call.waiting is not None:
                 call.waiting.cancel()
+            call.settling.give_back(call.held, call.messages)
 
     def submit(self, held: ProcessQueue, messages: list[StoredMessage], *, dispatch: bool) -> None:
         """Messages were pulled and put into `held`."""

@@ -84,6 +84,12 @@ class Popper:
             if queue.topic not in topics:
                 self._let_go(held)
 
+    async def close(self) -> None:
+        """Pop no more, and wait until all verdicts are known. What a broker gives to a pop that waits now is not consumed."""
+        self.is_suspended = True
+        self.let_go_others(())
+        await self._verdicts.all_said()
+
     def _let_go(self, held: PopProcessQueue) -> None:
         held.dropped = True
         del self.queues[held.queue]

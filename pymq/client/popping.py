@@ -135,10 +135,14 @@ class PopClient:
         body = BatchAckMessageRequestBody(broker_name, tuple(_batch_acks(self._group, popped)))
         await self._instance.api.batch_ack_message(address, body)
 
-    async def change_invisible_time(self, message: StoredMessage, invisible_s: float) -> None:
+    async def give_back(self, message: StoredMessage) -> None:
+        """The message comes again at once, and on brokers from 5.5 on as if it had not come here. Raises what `ack` does."""
+        await self.change_invisible_time(message, 0, is_untouched=True)
+
+    async def change_invisible_time(self, message: StoredMessage, invisible_s: float, *, is_untouched: bool = False) -> None:
         """The message comes again after so long from now on, unless it is acknowledged with the receipt that it has then.
 
-        Raises what `ack` does.
+        `is_untouched` says that this was no attempt to consume it. Raises what `ack` does.
         """
         receipt, topic = self._receipt_of(message)
         address = await self._instance.broker_address(topic, receipt.broker_name)
@@ -149,6 +153,7 @@ class PopClient:
             extra_info=message.properties[names.POP_CK],
             offset=receipt.queue_offset,
             invisible_time=int(invisible_s * 1000),
+            suspend=True if is_untouched else None,
             broker_name=receipt.broker_name,
         )
         answer = await self._instance.api.change_invisible_time(address, header)

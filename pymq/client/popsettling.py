@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from pymq.client.instance import EXPECTED_ERRORS
@@ -49,6 +50,7 @@ class PopVerdicts:
         self._tasks = tasks
         self._send_back = send_back
         self._reconsume_max = send_back.reconsume_max(is_orderly=False)
+        self._saying: set[Deferred[None]] = set()
         self.clock = clock
 
     def is_dead(self, message: StoredMessage) -> bool:
@@ -58,6 +60,10 @@ class PopVerdicts:
     def consumed(self, held: PopProcessQueue, message: StoredMessage) -> None:
         """It is done."""
         self._say(held, message, self._client.ack)
+
+    def give_back(self, held: PopProcessQueue, message: StoredMessage) -> None:
+        """Nobody is done with it here: another may have it at once."""
+        self._say(held, message, self._client.give_back)
 
     def failed(self, held: PopProcessQueue, message: StoredMessage, delay_level: int) -> None:
         """It is to come again, or has come often enough and is a dead letter."""
@@ -89,7 +95,14 @@ class PopVerdicts:
             finally:
                 held.count -= 1
 
-        self._tasks.spawn(said(), "what became of a popped message")
+        saying = self._tasks.spawn(said(), "what became of a popped message")
+        if not saying.called:
+            self._saying.add(saying)
+            saying.addBoth(lambda _: self._saying.discard(saying))
+
+    async def all_said(self) -> None:
+        """Until brokers know all that they are to know now, or their timeouts are over."""
+        await DeferredList(list(self._saying))
 
 
 class PopSettling:
@@ -116,6 +129,11 @@ class PopSettling:
             "{msg_id} was not consumed before it came again; a longer pop_invisible_time_s or fewer pop_threshold_for_queue help",
             msg_id=messages[0].msg_id,
         )
+
+    def give_back(self, held: PopProcessQueue, messages: Sequence[StoredMessage]) -> None:
+        """Others need not wait until their time is over."""
+        for message in messages if self.is_ours(held, messages) else ():
+            self._verdicts.give_back(held, message)
 
     def settle(
         self, held: PopProcessQueue, done: Sequence[StoredMessage], failed: Sequence[StoredMessage], delay_level: int

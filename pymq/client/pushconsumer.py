@@ -167,6 +167,8 @@ class PushConsumer(BalancedConsumer[PushConfig]):
         self._rebalancer.take_no_more()
         self._suspend(True)
         await self._consumption.stop()
+        if self._popper is not None:
+            await self._popper.close()
         await self._leave(instance)
 
     # While it runs

@@ -29,6 +29,9 @@ class Settling(Protocol):
     def abandon(self, held: Any, messages: Sequence[StoredMessage]) -> None:
         """They are not ours (any more)."""
 
+    def give_back(self, held: Any, messages: Sequence[StoredMessage]) -> None:
+        """The consumer stops, and is not done with them."""
+
     def settle(self, held: Any, done: Sequence[StoredMessage], failed: Sequence[StoredMessage], delay_level: int) -> None:
         """The first are consumed; the others are to come again, after a delay of that level if it is not 0."""
 
@@ -63,6 +66,9 @@ class PullSettling:
     def abandon(self, held: ProcessQueue, messages: Sequence[StoredMessage]) -> None:
         """Nothing is to be done: the queue's next owner gets them."""
         self._log.debug("{queue} is not ours any more; its messages are consumed elsewhere too", queue=held.queue)
+
+    def give_back(self, held: ProcessQueue, messages: Sequence[StoredMessage]) -> None:
+        """Nothing is to be done: what is not committed comes to the group's next reader of the queue."""
 
     def settle(
         self, held: ProcessQueue, done: Sequence[StoredMessage], failed: Sequence[StoredMessage], delay_level: int

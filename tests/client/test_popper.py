@@ -243,12 +243,28 @@ class PopperTests(ClientCase):
         self.assertEqual([len(one.queues) for one in (ordered, all_get_it)], [5, 4])
 
     def test_the_shutdown(self) -> None:
-        """What nobody consumed yet comes again."""
+        """What nobody is done with yet comes to others at once, and counts as untouched."""
         self.answers = [Deferred()]
         consumer = self.consumer(consume_concurrency=1, await_termination_s=0.0)
         self.put(b"1", b"2")
         self.result(consumer.shutdown())
-        self.assertEqual((self.bodies, len(self.broker.hidden)), ([b"1"], 2))
+        self.broker.forget_waiting()
+        asked = self.cluster.of(Code.CHANGE_MESSAGE_INVISIBLETIME)
+        self.assertEqual({(one.fields["invisibleTime"], one.fields["suspend"]) for one in asked}, {("0", "true")})
+        self.consumer()
+        self.tick(0)
+        self.assertEqual((self.bodies, self.broker.hidden), ([b"1", b"1", b"2"], {}))
+
+    def test_the_shutdown_waits_for_its_acknowledgements(self) -> None:
+        """So that what was consumed does not come again."""
+        answer: Deferred[Any] = Deferred()
+        self.cluster.rules.append(lambda _, request: answer if request.code == Code.ACK_MESSAGE else None)
+        consumer = self.consumer()
+        self.put(b"1")
+        ending = consumer.shutdown()
+        self.assertNoResult(ending)
+        answer.callback(self.cluster.of(Code.ACK_MESSAGE)[0].command.reply())
+        self.successResultOf(ending)
 
     def test_in_a_namespace(self) -> None:
         """Brokers see its name, listeners do not."""

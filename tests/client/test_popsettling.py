@@ -26,6 +26,10 @@ class Client:
         if self.error is not None:
             raise self.error
 
+    async def give_back(self, message: StoredMessage) -> None:
+        """Noted."""
+        self.said.append(("back", message.queue_offset))
+
     async def change_invisible_time(self, message: StoredMessage, invisible_s: float) -> None:
         """Noted."""
         self.said.append((invisible_s, message.queue_offset))
@@ -109,6 +113,14 @@ class PopSettlingTests(ClientCase):
         self.assertFalse(self.settling.is_ours(self.held, self.messages))
         self.settling.abandon(self.held, self.messages[:2])
         self.assertEqual((self.held.count, self.client.said), (1, []))
+
+    def test_given_back(self) -> None:
+        """While they are ours."""
+        self.settling.give_back(self.held, self.messages[:2])
+        self.assertEqual((self.client.said, self.held.count), ([("back", 0), ("back", 1)], 1))
+        self.tick(60.0)
+        self.settling.give_back(self.held, self.messages[2:])
+        self.assertEqual(len(self.client.said), 2)
 
     def test_dead_messages(self) -> None:
         """Came more often than they may."""

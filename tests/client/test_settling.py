@@ -70,4 +70,5 @@ class PullSettlingTests(ClientCase):
         self.held.dropped = True
         self.assertFalse(settling.is_ours(self.held, self.messages))
         settling.abandon(self.held, self.messages)
+        settling.give_back(self.held, self.messages)
         self.assertEqual((self.held.count, self.offsets.read(queue())), (3, -1))

@@ -123,6 +123,21 @@ def test_a_dead_consumers_messages_come_to_the_other(apache, dying, heir):
     assert any(event["reconsume"] == 1 for event in got)
 
 
+def test_a_consumer_that_leaves_gives_back(apache):
+    """What it was not done with comes to the other soon, and not only after its invisible time; with 5.5 as if it were new."""
+    topic = popped_topic(apache, "popped-and-left")
+    with popping("python", apache, topic, work_ms=60_000) as first:
+        first.wait_queues(1)
+        programs.send("python", apache, topic, FEW)
+        first.wait_event("received", FEW)
+        first.stop()
+    with popping("python", apache, topic, expect=FEW, timeout_s=30) as second:
+        second.finish()
+        got = second.of("received")
+    checks.none_lost(got, FEW)
+    assert {event["reconsume"] for event in got} == {0}
+
+
 @pytest.mark.parametrize("text", documents.programs(on_apache=True).values())
 def test_sample(apache, text, tmp_path):
     """What the document shows works here."""

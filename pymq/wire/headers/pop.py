@@ -57,9 +57,13 @@ class AckMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
 
 
 class ChangeInvisibleTimeRequestHeader(AckMessageRequestHeader, frozen=True, kw_only=True):
-    """CHANGE_MESSAGE_INVISIBLETIME (200053): the message comes again after `invisible_time` from now on."""
+    """CHANGE_MESSAGE_INVISIBLETIME (200053): the message comes again after `invisible_time` from now on.
+
+    `suspend` exists since 5.5: the message comes again as if it had not come before.
+    """
 
     invisible_time: Int64 = 0
+    suspend: bool | None = None
 
 
 class ChangeInvisibleTimeResponseHeader(CommandHeader, frozen=True, kw_only=True):

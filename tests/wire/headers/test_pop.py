@@ -18,7 +18,7 @@ NAMES = {
         "popTime invisibleTime reviveQid restNum startOffsetInfo msgOffsetInfo orderCountInfo",
     ),
     "AckMessageRequestHeader": ("consumerGroup topic", "queueId extraInfo offset bname"),
-    "ChangeInvisibleTimeRequestHeader": ("consumerGroup topic", "queueId extraInfo offset bname invisibleTime"),
+    "ChangeInvisibleTimeRequestHeader": ("consumerGroup topic", "queueId extraInfo offset bname invisibleTime suspend"),
     "ChangeInvisibleTimeResponseHeader": ("", "popTime invisibleTime reviveQid"),
 }
 #: As the Java 5.3.3 client sent it.
