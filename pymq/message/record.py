@@ -266,7 +266,25 @@ def check_record(
 
     Never raises and never reads beyond `limit`, whatever the bytes are. Without `parse`, topic and properties are left unread.
     """
-    limit = len(view) if limit is None else limit
+    found = _walk(view, position, len(view) if limit is None else limit, check_crc)
+    if isinstance(found, RecordCheck):
+        return found
+    size, fields, _, (topic_at, topic_end, properties_at, properties_end) = found
+    check = RecordCheck(Outcome.OK, size, "", fields[3], fields[5], fields[6], fields[10], fields[7])
+    if parse:
+        check.topic = bytes(view[topic_at:topic_end]).decode("utf-8", "replace")
+        check.properties = properties = bytes(view[properties_at:properties_end]).decode("utf-8", "replace")
+        check.tags_code = tags_code_of(property_of(properties, TAGS))
+        check.index_keys = index_keys(properties)
+    return check
+
+
+#: Where topic and properties begin and end.
+_Spans = tuple[int, int, int, int]
+
+
+def _walk(view: Any, position: int, limit: int, check_crc: bool) -> RecordCheck | tuple[int, tuple[Any, ...], int, _Spans]:
+    """(size, fields of the head, begin of the body, spans of the tail) of a sound record, or what else stands there."""
     if limit - position < BLANK_BYTES:
         return _bad("too few bytes")
     size, magic = _unpack_size_magic(view, position)
@@ -281,24 +299,16 @@ def check_record(
     body_at = position + head.size_bytes
     if body_at > end:
         return _bad(f"size {size} is less than its head")
-    (_, _, crc, queue_id, _, queue_offset, log_offset, sys_flag, _, _, store_timestamp, _, _, _, body_length) = head.unpack_from(
-        view, position
-    )
+    fields = head.unpack_from(view, position)
+    body_length = fields[-1]
     spans = _tail_spans(view, body_at + body_length, end, magic == MAGIC_V2) if body_length >= 0 else None
     if spans is None:
         return _bad("a length runs out of the record")
-    topic_at, topic_end, properties_at, properties_end = spans
-    if properties_end != end:
-        return _bad(f"the parts make {properties_end - position} bytes, the record says {size}", size)
-    if check_crc and body_length and zlib.crc32(view[body_at : body_at + body_length]) & CRC_MASK != crc:
+    if spans[3] != end:
+        return _bad(f"the parts make {spans[3] - position} bytes, the record says {size}", size)
+    if check_crc and body_length and zlib.crc32(view[body_at : body_at + body_length]) & CRC_MASK != fields[2]:
         return _bad("the body does not match its CRC")
-    check = RecordCheck(Outcome.OK, size, "", queue_id, queue_offset, log_offset, store_timestamp, sys_flag)
-    if parse:
-        check.topic = bytes(view[topic_at:topic_end]).decode("utf-8", "replace")
-        check.properties = properties = bytes(view[properties_at:properties_end]).decode("utf-8", "replace")
-        check.tags_code = tags_code_of(property_of(properties, TAGS))
-        check.index_keys = index_keys(properties)
-    return check
+    return size, fields, body_at, spans
 
 
 def is_torn_behind_body(view: Any, position: int, size: int) -> bool:
@@ -345,16 +355,10 @@ def decode_record(view: Any, position: int = 0) -> StoredMessage:
 
     The body's CRC is checked; the body itself stays compressed until it is asked for.
     """
-    check = check_record(view, position, parse=False)
-    if check.outcome is not Outcome.OK:
-        raise DecodeError(f"no record at byte {position}: {check.reason or check.outcome.value}")
-    head = HEADS[check.sys_flag >> _V6_SHIFT & 3]
-    fields = head.unpack_from(view, position)
-    body_at = position + head.size_bytes
-    body_end = body_at + fields[-1]
-    spans = _tail_spans(view, body_end, position + check.size, fields[1] == MAGIC_V2)
-    assert spans is not None, "check_record has walked the same lengths"
-    topic_at, topic_end, properties_at, properties_end = spans
+    found = _walk(view, position, len(view), check_crc=True)
+    if isinstance(found, RecordCheck):
+        raise DecodeError(f"no record at byte {position}: {found.reason or found.outcome.value}")
+    size, fields, body_at, (topic_at, topic_end, properties_at, properties_end) = found
     return StoredMessage(
         topic=bytes(view[topic_at:topic_end]).decode("utf-8", "replace"),
         queue_id=fields[3],
@@ -368,10 +372,10 @@ def decode_record(view: Any, position: int = 0) -> StoredMessage:
         store_host_bytes=fields[11],
         reconsume_times=fields[12],
         prepared_transaction_offset=fields[13],
-        raw_body=bytes(view[body_at:body_end]),
+        raw_body=bytes(view[body_at : body_at + fields[-1]]),
         body_crc=fields[2],
         properties=decode_properties(bytes(view[properties_at:properties_end]).decode("utf-8", "replace")),
-        size=check.size,
+        size=size,
     )
 
 

@@ -1,6 +1,7 @@
 """When one of several servers fails our client turns to another: name servers in turn, given anew or over HTTP, and brokers."""
 
 import threading
+import time
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -147,3 +148,17 @@ def both(producer, topic):
         return len({queue.broker_name for queue in producer.fetch_publish_queues(topic)}) == 2
     except PyMQError:
         return False
+
+
+def test_a_shutdown_in_a_black_hole(server):
+    """Nobody can be told, and that is not waited for without end."""
+    topic = server.create_topic("last-words")
+    with Proxied(server) as way:
+        producer = Producer("last-producers", namesrv_addr=way.namesrv)
+        with producer, received(topic, way.namesrv) as bodies:
+            producer.send(Message(topic, b"x"))
+            wire.wait_until(lambda: bodies, WAIT_S, "a message")
+            way.all("black_hole")
+            begun = time.monotonic()
+        assert time.monotonic() - begun < WAIT_S
+        wire.wait_until(lambda: way.open_count == 0, WAIT_S, "the end of all connections")

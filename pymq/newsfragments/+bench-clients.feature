@@ -1,0 +1,1 @@
+``pymq-bench clients`` measures our client beside Java's on the same broker.
