@@ -23,7 +23,8 @@ class JsonLinesTests(TestCase):
 
     async def setUp(self) -> None:
         self.kit = Kit(reactor=reactor)
-        self.addCleanup(self.kit.stop)
+        # Older Twisteds do not run the coroutines that cleanups give.
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.kit.stop()))
         await self.kit.start()
         self.lines = JsonLines(self.kit)
         self.transport = StringTransport()

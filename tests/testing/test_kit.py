@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from pymq.errors import ConfigError
@@ -19,7 +20,8 @@ class KitTests(TestCase):
     def kit(self, **settings: str | int | bool) -> Kit:
         """One that is stopped after the test."""
         kit = Kit(settings, reactor=reactor)
-        self.addCleanup(kit.stop)
+        # Older Twisteds do not run the coroutines that cleanups give.
+        self.addCleanup(lambda: Deferred.fromCoroutine(kit.stop()))
         return kit
 
     async def test_start_and_stop(self) -> None:
