@@ -40,6 +40,9 @@ SOURCE_INITIAL_S = 10.0
 #: After a rebalance that could not take every queue, the next one comes so soon (5.x: RebalanceService.minInterval).
 REBALANCE_RETRY_S = 1.0
 
+#: So often the route of a topic is asked for at most because a broker of it cannot be reached.
+LOOK_AGAIN_S = 3.0
+
 NameServerSource = Callable[[], Any]
 T = TypeVar("T")
 
@@ -77,6 +80,7 @@ class MQClientInstance:
         self.stats = ConsumerStatsManager(clock=clock)
         self._shared = Shared(self.tasks)
         self._templates: dict[str, tuple[str, int]] = {}
+        self._looked_again_s: dict[str, float] = {}
         self._rebalancing = False
         self._rebalance_again = False
         self._rebalance_retry: Any = None
@@ -183,6 +187,13 @@ class MQClientInstance:
         except EXPECTED_ERRORS as error:
             self._log.warn("the route of {topic} could not be had: {error}", topic=topic, error=error)
         return self.routes.publish_info(topic) is not None
+
+    def look_again(self, topic: str) -> None:
+        """A broker of the topic cannot be reached, so it may have another address by now: see to it, but not too often."""
+        now_s = self.clock.seconds()
+        if now_s - self._looked_again_s.get(topic, 0.0) >= LOOK_AGAIN_S and self.state is ServiceState.RUNNING:
+            self._looked_again_s[topic] = now_s
+            self.tasks.spawn(self.update_route(topic), f"another look at the route of {topic}")
 
     async def _fetch_route(self, topic: str) -> None:
         route = await self._name_servers.route(topic, self.config.mq_client_api_timeout_s)

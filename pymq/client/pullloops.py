@@ -15,7 +15,7 @@ from pymq.client.processqueue import ProcessQueue
 from pymq.client.pulling import PullClient
 from pymq.client.results import PullResult, PullStatus
 from pymq.client.tasks import Tasks
-from pymq.errors import BrokerRefused, DecodeError, RequestError
+from pymq.errors import BrokerRefused, ConnectFailed, DecodeError, RequestError
 from pymq.message.topics import is_retry_topic
 from pymq.remoting.backoff import Backoff
 from pymq.wire.bodies.heartbeat import SubscriptionData
@@ -108,6 +108,8 @@ class PullLoops(ABC):
         if isinstance(error, BrokerRefused) and error.code == ResponseCode.SUBSCRIPTION_NOT_EXIST:
             self._instance.heartbeat_soon()
             return UNKNOWN_PAUSE_S
+        if isinstance(error, ConnectFailed):
+            self._instance.look_again(queue.topic)
         pause_s = backoff.next_s()
         if not is_retry_topic(queue.topic):
             self._log.warn("pulling {queue} failed, again in {pause_s:.2g} s: {error}", queue=queue, pause_s=pause_s, error=error)

@@ -16,7 +16,7 @@ from pymq.client.retries import Retries
 from pymq.client.routes import PublishInfo
 from pymq.client.selector import QueueSelector
 from pymq.client.transport import TRANSPORT_ERRORS
-from pymq.errors import BrokerRefused, ClientError, InvalidMessage, RequestTimeout, TooManyRequests
+from pymq.errors import BrokerRefused, ClientError, ConnectFailed, InvalidMessage, RequestTimeout, TooManyRequests
 from pymq.message import flags
 from pymq.message import properties as names
 from pymq.message.batch import encode_batch
@@ -193,6 +193,8 @@ class Sender:
                     raise
             except (ClientError, *TRANSPORT_ERRORS) as problem:
                 error, failed = problem, True
+                if isinstance(problem, ConnectFailed):
+                    self._instance.look_again(prepared.topic)
             finally:
                 end = self._clock.seconds()
                 selector.record(queue.broker_name, int((end - begin) * 1000), int(end * 1000), failed)

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from pymq.client.config import ClientConfig
-from pymq.client.instance import REBALANCE_RETRY_S, MQClientInstance
+from pymq.client.instance import LOOK_AGAIN_S, REBALANCE_RETRY_S, MQClientInstance
 from pymq.client.results import ServiceState
 from pymq.errors import ClientError, NoNameServer, NoRoute, NotStarted, RequestTimeout
 from pymq.message.topics import retry_topic
@@ -229,6 +229,19 @@ class InstanceTests(ClientCase):
         self.cluster.rules.clear()
         gate.callback(self.cluster.answer(NAME_SERVER, self.cluster.asked[-1].command))
         self.assertEqual(len(self.successResultOf(long).queues), 8)
+
+    def test_a_broker_that_cannot_be_reached(self) -> None:
+        """Its topic is looked at again at once, but only every so often."""
+        asked = lambda: len(self.cluster.of(Code.GET_ROUTEINFO_BY_TOPIC))  # noqa: E731
+        self.cluster.asked.clear()
+        for _ in range(3):
+            self.shared.look_again(TOPIC)
+        self.assertEqual(asked(), 1)
+        self.tick(LOOK_AGAIN_S)
+        self.cluster.asked.clear()
+        self.shared.look_again(TOPIC)
+        self.shared.look_again("other")
+        self.assertEqual(asked(), 2)
 
     def test_a_new_connection_to_a_broker_that_knew_us(self) -> None:
         """It is told at once who is here, for it forgot us with the connection before."""

@@ -180,6 +180,15 @@ class PullerTests(ClientCase):
         self.tick(BUSY_PAUSE_S)
         self.assertEqual(len(self.pulls()), 3)
 
+    def test_a_broker_under_another_address(self) -> None:
+        """Is found by the next pull."""
+        self.cluster.broker.address = "10.0.1.2:10911"
+        self.put(1)
+        self.begin()
+        self.assertEqual(self.consumption.bodies, [])
+        self.tick(ERROR_PAUSE_FIRST_S)
+        self.assertEqual(self.consumption.bodies, [b"0"])
+
     def test_errors_without_end_are_met_by_longer_pauses(self) -> None:
         """Up to three seconds, half of it chance; a success ends that."""
         self.cluster.refuse(Code.PULL_MESSAGE, 1)

@@ -198,6 +198,13 @@ class SendTests(SenderCase):
         self.tick(0.1, 20)
         self.assertIs(self.successResultOf(sending).status, SendStatus.SEND_OK)
 
+    def test_brokers_under_other_addresses(self) -> None:
+        """Are found by the next try."""
+        for broker in self.cluster.brokers:
+            broker.address = broker.address.replace("10.0.0.", "10.0.1.")
+        self.assertIs(self.result(self.send(Message(TOPIC, b"x"))).status, SendStatus.SEND_OK)
+        self.assertEqual(self.tries(), ["10.0.0.2:10911", "10.0.1.3:10911"])
+
     def test_a_pause_beyond_the_time_limit_is_not_waited_for(self) -> None:
         """The error is the broker's, and comes at once."""
         self.cluster.rules.append(lambda address, request: ConnectFailed(address, "later", 9.0) if request.code == SEND else None)
