@@ -36,6 +36,7 @@ class Admin(Face[on_deferreds.Admin]):
     update_group = awaited(on_deferreds.Admin.update_group)
     delete_group = awaited(on_deferreds.Admin.delete_group)
     group_configs = awaited(on_deferreds.Admin.group_configs)
+    set_message_request_mode = awaited(on_deferreds.Admin.set_message_request_mode)
     consume_stats = awaited(on_deferreds.Admin.consume_stats)
     consumer_offset = awaited(on_deferreds.Admin.consumer_offset)
     update_consumer_offset = awaited(on_deferreds.Admin.update_consumer_offset)

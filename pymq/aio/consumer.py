@@ -85,7 +85,6 @@ class PushConsumer(Face[on_deferreds.PushConsumer]):
     suspend = passed(on_deferreds.PushConsumer.suspend)
     resume = passed(on_deferreds.PushConsumer.resume)
     fetch_subscribe_queues = awaited(on_deferreds.PushConsumer.fetch_subscribe_queues)
-    set_message_request_mode = awaited(on_deferreds.PushConsumer.set_message_request_mode)
 
 
 class LitePullConsumer(Face[on_deferreds.LitePullConsumer]):

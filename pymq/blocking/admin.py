@@ -37,6 +37,7 @@ class Admin(Face[aio.Admin]):
     update_group = waited(aio.Admin.update_group)
     delete_group = waited(aio.Admin.delete_group)
     group_configs = waited(aio.Admin.group_configs)
+    set_message_request_mode = waited(aio.Admin.set_message_request_mode)
     consume_stats = waited(aio.Admin.consume_stats)
     consumer_offset = waited(aio.Admin.consumer_offset)
     update_consumer_offset = waited(aio.Admin.update_consumer_offset)

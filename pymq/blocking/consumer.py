@@ -81,7 +81,6 @@ class PushConsumer(Face[aio.PushConsumer]):
     suspend = handed(aio.PushConsumer.suspend)
     resume = handed(aio.PushConsumer.resume)
     fetch_subscribe_queues = waited(aio.PushConsumer.fetch_subscribe_queues)
-    set_message_request_mode = waited(aio.PushConsumer.set_message_request_mode)
 
 
 class LitePullConsumer(Face[aio.LitePullConsumer]):

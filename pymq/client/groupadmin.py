@@ -13,6 +13,7 @@ from pymq.errors import BrokerRefused, ClientError, NoRoute
 from pymq.message.message import StoredMessage
 from pymq.message.topics import check_group
 from pymq.wire import javajson
+from pymq.wire.bodies.assignment import MODE_POP, MODE_PULL, SetMessageRequestModeRequestBody
 from pymq.wire.bodies.connections import (
     ConsumeMessageDirectlyResult,
     ConsumerConnection,
@@ -82,6 +83,20 @@ class GroupAdmin(AdminBase):
         address = await self._master(broker)
         answer = await self._api.ask(address, RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, timeout_s=self._long_s)
         return javajson.decode_as(answer.body, SubscriptionGroupWrapper).subscription_group_table
+
+    @operation
+    async def set_message_request_mode(self, group: str, topic: str, mode: str, pop_share_queue_num: int = 0) -> None:
+        """Have those members of a group to whom brokers give their queues PULL or POP a topic (5.x).
+
+        With POP each member pops its own queues and those of so many others, or with 0 all queues. Fails with ClientError for
+        another mode, NotSupported, NoRoute, BrokerRefused.
+        """
+        if mode not in (MODE_PULL, MODE_POP):
+            raise ClientError(f"the mode {mode} is neither {MODE_PULL} nor {MODE_POP}")
+        group, topic = self.namespace.wrap(group), self.namespace.wrap(topic)
+        body = SetMessageRequestModeRequestBody(topic, group, mode, pop_share_queue_num)
+        addresses = await self._brokers_of_topic(topic)
+        await self._at_all(addresses, lambda address: self._api.set_message_request_mode(address, body))
 
     # Offsets
 

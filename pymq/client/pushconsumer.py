@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from pymq.client.balanced import BalancedConsumer
 from pymq.client.config import INNER_PRODUCER_GROUP, MessageModel, ProducerConfig, PushConfig
 from pymq.client.consume import ConcurrentConsumption
@@ -46,7 +44,7 @@ class PushConsumer(BalancedConsumer[PushConfig]):
     Deferred or coroutine of one; an exception means that the messages are to come again. The settings are those of PushConfig.
 
     With `client_rebalance=False` the brokers of 5.x share out the queues, and say of each topic whether it is pulled or popped
-    (`set_message_request_mode`). As with Java that is for groups that share their messages, and not for `listen_orderly`.
+    (`Admin.set_message_request_mode`). As with Java that is for groups that share their messages, and not for `listen_orderly`.
     """
 
     kind = "push consumer"
@@ -188,13 +186,6 @@ class PushConsumer(BalancedConsumer[PushConfig]):
         self._puller.is_suspended = is_suspended
         if self._popper is not None:
             self._popper.is_suspended = is_suspended
-
-    def set_message_request_mode(self, topic: str, mode: str, pop_share_queue_num: int = 0) -> Deferred[None]:
-        """Have the brokers let this group's members PULL or POP a topic, where they share out the queues.
-
-        With POP each member pops its own queues and those of so many others; 0 is all queues. Fails with NotSupported, NoRoute.
-        """
-        return self._ask("set_message_request_mode", topic, self.group, mode, pop_share_queue_num)
 
     def unsubscribe(self, topic: str) -> None:
         """Consume a topic no more. May be called while the consumer runs."""

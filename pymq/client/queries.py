@@ -14,7 +14,6 @@ from pymq.message.ids import decode_offset_message_id
 from pymq.message.message import StoredMessage
 from pymq.message.namespaces import NO_NAMESPACE, Namespace
 from pymq.message.topics import check_topic
-from pymq.wire.bodies.assignment import MODE_POP, MODE_PULL, SetMessageRequestModeRequestBody
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.headers.messages import QueryMessageRequestHeader
 
@@ -61,32 +60,18 @@ class Queries:
         except ValueError as error:
             raise ClientError(str(error)) from error
         await self._know_route(key)
-        for outcome in await all_of(
-            self._instance.api.create_topic(address, key, new_topic, queue_count, sys_flag) for address in self._masters_of(key)
-        ):
-            if isinstance(outcome, Failure):
-                outcome.raiseException()
-
-    async def set_message_request_mode(self, topic: str, group: str, mode: str, pop_share_queue_num: int) -> None:
-        """Have every broker of a topic let a group pull or pop it. Raises ClientError, NoRoute, NotSupported, BrokerRefused."""
-        if mode not in (MODE_PULL, MODE_POP):
-            raise ClientError(f"the mode {mode} is neither {MODE_PULL} nor {MODE_POP}")
-        topic = self._namespace.wrap(topic)
-        await self._know_route(topic)
-        body = SetMessageRequestModeRequestBody(topic, self._namespace.wrap(group), mode, pop_share_queue_num)
-        for outcome in await all_of(
-            self._instance.api.set_message_request_mode(address, body) for address in self._masters_of(topic)
-        ):
-            if isinstance(outcome, Failure):
-                outcome.raiseException()
-
-    def _masters_of(self, topic: str) -> list[str]:
-        """The addresses of the masters of all brokers that have the topic. Raises NoRoute when there is none."""
-        names = self._instance.routes.broker_names_of(topic)
-        masters = [address for name in names if (address := self._instance.routes.master_of(name)) is not None]
+        masters = [
+            address
+            for name in self._instance.routes.broker_names_of(key)
+            if (address := self._instance.routes.master_of(name)) is not None
+        ]
         if not masters:
-            raise NoRoute(f"no broker of the topic {topic} has a master now")
-        return masters
+            raise NoRoute(f"no broker of the topic {key} has a master now")
+        for outcome in await all_of(
+            self._instance.api.create_topic(address, key, new_topic, queue_count, sys_flag) for address in masters
+        ):
+            if isinstance(outcome, Failure):
+                outcome.raiseException()
 
     async def _master_of(self, queue: MessageQueue) -> tuple[MessageQueue, str]:
         """(the queue as the brokers know it, the address of its master)."""

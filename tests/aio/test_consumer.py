@@ -275,14 +275,3 @@ class PopConsumerTests(AioCase):
 
         self.run_loop(work())
         self.assertEqual(broker.hidden, {})
-
-    def test_the_mode_of_a_topic(self) -> None:
-        """Is set for the group of a push consumer."""
-        (broker,) = let_pop(self.cluster)
-
-        async def work() -> None:
-            async with self.aio_consumer() as consumer:
-                await consumer.set_message_request_mode(TOPIC, "POP")
-
-        self.run_loop(work())
-        self.assertEqual(broker.modes, {(TOPIC, "cg"): "POP"})

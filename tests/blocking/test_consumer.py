@@ -151,10 +151,3 @@ class PopConsumerTests(BlockingCase):
             consumer.ack(messages[0])
             consumer.ack_all(messages[1:])
         self.assertEqual(broker.hidden, {})
-
-    def test_the_mode_of_a_topic(self) -> None:
-        """Is set for the group of a push consumer."""
-        (broker,) = let_pop(self.cluster)
-        with self.blocking_consumer() as consumer:
-            consumer.set_message_request_mode(TOPIC, "POP")
-        self.assertEqual(broker.modes, {(TOPIC, "cg"): "POP"})

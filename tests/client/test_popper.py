@@ -6,12 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from pymq.client.admin import Admin
 from pymq.client.popsettling import POP_IDLE_MAX_MS
 from pymq.client.puller import ERROR_PAUSE_S
 from pymq.client.pullloops import BUSY_PAUSE_S, ERROR_PAUSE_FIRST_S, SUSPENDED_PAUSE_S
 from pymq.client.pushconsumer import PushConsumer
 from pymq.client.results import ConsumeStatus
-from pymq.errors import NotSupported
+from pymq.errors import ClientError, NotSupported
 from pymq.wire.bodies.assignment import MODE_POP, MODE_PULL
 from pymq.wire.codes import RequestCode as Code
 from tests.client.cases import TOPIC, ClientCase, queue
@@ -176,9 +177,13 @@ class PopperTests(ClientCase):
     def test_the_mode_may_change(self) -> None:
         """From pull to pop and back, without a loss; a pop that waits is not given up."""
         consumer = self.consumer()
+        admin = Admin(**self.settings())
+        self.members.append(admin)
+        self.result(admin.start())
+        self.failure(admin.set_message_request_mode("cg", TOPIC, "PUSH"), ClientError)
         for mode in (MODE_PULL, MODE_POP):
             self.put(mode.encode())
-            self.result(consumer.set_message_request_mode(TOPIC, mode))
+            self.result(admin.set_message_request_mode("cg", TOPIC, mode))
             consumer.instance.rebalance_soon()
             self.tick(0.1, 3)
             is_popped = [one.queue_id for one in consumer.queues if one.topic == TOPIC] == [-1]
