@@ -31,8 +31,10 @@ NEXT_ADDRESS_S = 0.3
 class LoopTransport(asyncio.Protocol):
     """Stands between the loop's transport and a Twisted protocol of `factory`: protocol to the one, transport to the other."""
 
-    def __init__(self, factory: Factory) -> None:
+    def __init__(self, factory: Factory, loop: asyncio.AbstractEventLoop) -> None:
         self._factory = factory
+        self._loop = loop
+        self._soon: list[bytes] = []
         self._producer: Any = None
         self._transport: Any = None
         self._is_lost = False
@@ -71,14 +73,28 @@ class LoopTransport(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send, after everything written before."""
+        self._send_soon()
         self._transport.write(data)
+
+    def write_soon(self, data: bytes) -> None:
+        """Send together with what else comes before the loop's next round: one system call for all of it."""
+        if not self._soon:
+            self._loop.call_soon(self._send_soon)
+        self._soon.append(data)
+
+    def _send_soon(self) -> None:
+        if self._soon:
+            soon, self._soon = self._soon, []
+            self._transport.write(b"".join(soon))
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send one after the other."""
+        self._send_soon()
         self._transport.writelines(data)
 
     def loseConnection(self) -> None:
         """Close once everything is sent."""
+        self._send_soon()
         self._transport.close()
 
     def abortConnection(self) -> None:
@@ -123,7 +139,7 @@ def connect_by_loop(clock: LoopClock, context: ssl.SSLContext | None = None) -> 
     async def connected(host: str, port: int, factory: Factory) -> Any:
         name = None if context is None else host
         _, made = await clock.loop.create_connection(
-            lambda: LoopTransport(factory),
+            lambda: LoopTransport(factory, clock.loop),
             host,
             port,
             ssl=context,

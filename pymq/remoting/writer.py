@@ -228,7 +228,10 @@ class DirectWriter:
 
 @implementer(IPushProducer)
 class TransportWriter:
-    """Writes plain bytes to any transport, which may tell us to pause; what it buffers is counted while it does."""
+    """Writes plain bytes to any transport, which may tell us to pause; what it buffers is counted while it does.
+
+    A transport that has `write_soon` collects small pieces of one round of its reactor itself.
+    """
 
     def __init__(self, transport: Any, owner: WriterOwner, buffer_bytes_max: int = WRITE_BUFFER_BYTES_MAX) -> None:
         self._transport = transport
@@ -236,6 +239,7 @@ class TransportWriter:
         self._buffer_bytes_max = buffer_bytes_max
         self._is_paused = False
         self._paused_bytes = 0
+        self._hand_over_soon: Callable[[bytes], object] = getattr(transport, "write_soon", transport.write)
         self.resumed_count = 0
         transport.registerProducer(self, True)
 
@@ -248,14 +252,18 @@ class TransportWriter:
         """Hand the parts to the transport as one piece of bytes."""
         data = b"".join(parts)
         self._transport.write(data)
-        if self._is_paused:
-            self._paused_bytes += len(data)
-            if self._paused_bytes > self._buffer_bytes_max:
-                self._owner.writer_overflowed(self._paused_bytes)
+        self._count(len(data))
 
     def write_soon(self, data: bytes) -> None:
-        """Hand the bytes to the transport."""
-        self.write((data,))
+        """Hand the bytes to the transport, which may let them wait for others."""
+        self._hand_over_soon(data)
+        self._count(len(data))
+
+    def _count(self, size: int) -> None:
+        if self._is_paused:
+            self._paused_bytes += size
+            if self._paused_bytes > self._buffer_bytes_max:
+                self._owner.writer_overflowed(self._paused_bytes)
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full (IPushProducer)."""

@@ -66,6 +66,17 @@ class Listening(Protocol):
             await self.changed.wait()
 
 
+class Noting:
+    """A transport whose writes go elsewhere first."""
+
+    def __init__(self, transport: Any, write: Callable[[bytes], object]) -> None:
+        self._transport = transport
+        self.write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class LoopTransportTests(SynchronousTestCase):
     """One connection to a server of asyncio's own."""
 
@@ -103,6 +114,30 @@ class LoopTransportTests(SynchronousTestCase):
             await protocol.until(lambda: protocol.got == b"abcdef")
             self.assertEqual((transport.getPeer().host, transport.getHost().host), ("127.0.0.1", "127.0.0.1"))
             self.assertNotEqual(transport.getPeer().port, transport.getHost().port)
+
+        self.talk(self.echo, work)
+
+    def test_what_is_written_soon_goes_together(self) -> None:
+        """In one call of the loop's transport, in the order of the writes, and before a close."""
+
+        async def work(protocol: Listening) -> None:
+            transport: Any = protocol.transport
+            written: list[bytes] = []
+            loops, write = transport._transport, transport._transport.write
+            self.patch(transport, "_transport", Noting(loops, lambda data: written.append(data) or write(data)))
+            for piece in (b"a", b"b", b"c"):
+                transport.write_soon(piece)
+            self.assertEqual(written, [])
+            await protocol.until(lambda: protocol.got == b"abc")
+            transport.write_soon(b"d")
+            transport.write(b"e")
+            transport.write_soon(b"f")
+            transport.writeSequence([b"g"])
+            await protocol.until(lambda: protocol.got == b"abcdefg")
+            transport.write_soon(b"h")
+            transport.loseConnection()
+            await protocol.until(lambda: protocol.end is not None)
+            self.assertEqual(written, [b"abc", b"d", b"e", b"f", b"h"])
 
         self.talk(self.echo, work)
 

@@ -208,6 +208,16 @@ class TransportWriterTests(SynchronousTestCase):
         self.writer.write_soon(b"e")
         self.assertEqual(self.transport.value(), b"abcde")
 
+    def test_a_transport_that_collects(self) -> None:
+        """Is given what may wait; it counts all the same."""
+        soon: list[bytes] = []
+        transport: Any = StringTransport()
+        transport.write_soon = soon.append
+        writer = TransportWriter(transport, self.owner, 10)
+        transport.producer.pauseProducing()
+        writer.write_soon(b"abc")
+        self.assertEqual((soon, transport.value(), writer.unsent_bytes), ([b"abc"], b"", 3))
+
     def test_pauses_are_passed_on_and_bounded(self) -> None:
         """What is written during a pause is counted."""
         self.transport.producer.pauseProducing()
