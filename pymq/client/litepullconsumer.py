@@ -61,6 +61,7 @@ class LitePullConsumer(BalancedConsumer[LitePullConfig]):
         self._paused: set[MessageQueue] = set()
         #: Where queues that are not taken up yet are to begin, as `seek` said.
         self._begins: dict[MessageQueue, int] = {}
+        #: Positions that need no commit: what was committed since they were reached stands.
         self._committed: dict[MessageQueue, int] = {}
         self._watch = TopicWatch(self.fetch_message_queues)
         self._jobs: list[Periodic] = []
@@ -78,7 +79,8 @@ class LitePullConsumer(BalancedConsumer[LitePullConfig]):
         super().subscribe(topic, expression, expression_type)
 
     def assign(self, queues: Iterable[MessageQueue], expression: str | MessageSelector = SUBSCRIBE_ALL) -> None:
-        """Read these queues and no others, whoever else reads them; their offsets are the group's.
+        """Read these queues and no others, whoever else reads them; their offsets are the group's. No member of the group should
+        subscribe then: brokers count all members when queues are shared out.
 
         May be called again, also while the consumer runs. Raises ClientError, also after `subscribe`.
         """
@@ -248,31 +250,37 @@ class LitePullConsumer(BalancedConsumer[LitePullConfig]):
     async def _commit(self, offsets: Mapping[MessageQueue, int] | None) -> None:
         if offsets is None:
             self._polls.settle()
-            table = self._polls.positions
+            failures = await self._save_positions()
         else:
             table = {self.namespace.wrap_queue(queue): offset for queue, offset in offsets.items()}
             for queue in table:
                 self._check_ours(queue)
-        for failure in await self._save(table):
+            failures = await self._save(table)
+        for failure in failures:
             failure.raiseException()
 
     def _auto_commit(self) -> Deferred[None]:
         return self.tasks.hold(self._commit_settled())
 
     async def _commit_settled(self) -> None:
-        for failure in await self._save(self._polls.positions):
+        for failure in await self._save_positions():
             failure.trap(*EXPECTED_ERRORS)
             self._log.warn("{client!r} could not commit, it tries again: {error}", client=self, error=failure.value)
 
+    async def _save_positions(self) -> list[Failure]:
+        fresh = {queue: offset for queue, offset in self._polls.positions.items() if self._committed.get(queue) != offset}
+        return await self._save(fresh)
+
     async def _save(self, table: Mapping[MessageQueue, int]) -> list[Failure]:
-        """Have offsets written out that are not; what failed."""
-        fresh = {queue: offset for queue, offset in table.items() if self._committed.get(queue) != offset}
-        outcomes = await all_of(self._save_one(queue, offset) for queue, offset in fresh.items())
+        """Have offsets written out; what failed."""
+        outcomes = await all_of(self._save_one(queue, offset) for queue, offset in table.items())
         return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
 
     async def _save_one(self, queue: MessageQueue, offset: int) -> None:
+        position = self._polls.positions.get(queue)
         await self._offsets.save(queue, offset)
-        self._committed[queue] = offset
+        if position is not None:
+            self._committed[queue] = position
 
     # Queues
 
@@ -285,7 +293,7 @@ class LitePullConsumer(BalancedConsumer[LitePullConfig]):
     def _queue_let_go(self, held: ProcessQueue) -> None:
         self._puller.let_go(held)
         position = self._polls.end(held)
-        if self.config.auto_commit:
+        if self.config.auto_commit and self._committed.get(held.queue) != position:
             self._offsets.update(held.queue, position)
 
     def _queues_changed(self) -> None:

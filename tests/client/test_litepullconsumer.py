@@ -11,6 +11,7 @@ from pymq.client.messageselector import MessageSelector
 from pymq.client.pullloops import BUSY_PAUSE_S, SUSPENDED_PAUSE_S
 from pymq.errors import BrokerRefused, ClientError, ConfigError, NotStarted, RequestError
 from pymq.message import flags
+from pymq.message.topics import TRACE_TOPIC
 from pymq.testing.documents import MemoryDocuments
 from pymq.wire.bodies.heartbeat import decode_heartbeat
 from pymq.wire.codes import RequestCode as Code
@@ -153,6 +154,20 @@ class PollTests(LiteCase):
         ])  # fmt: skip
 
 
+class TraceTests(LiteCase):
+    """What becomes of messages is told."""
+
+    def test_what_is_given_is_traced(self) -> None:
+        """Not what is pulled."""
+        self.cluster.create_topic(TRACE_TOPIC)
+        self.put(2)
+        consumer = self.lite(enable_msg_trace=True)
+        self.poll(consumer, max_count=1)
+        self.result(consumer.shutdown())
+        (trace,) = self.cluster.broker.stored(TRACE_TOPIC)
+        self.assertEqual((trace.body.count(b"SubBefore"), trace.body.count(b"SubAfter")), (1, 1))
+
+
 class BrakeTests(LiteCase):
     """Pulling ahead has bounds."""
 
@@ -259,6 +274,17 @@ class OffsetTests(LiteCase):
         self.failure(consumer.commit({queue(9): 0}), ClientError)
         self.cluster.refuse(Code.UPDATE_CONSUMER_OFFSET, Answer.SYSTEM_ERROR, count=1)
         self.failure(consumer.commit({queue(1): 2}), BrokerRefused)
+
+    def test_an_offset_by_hand_stands(self) -> None:
+        """Until the position moves: neither automatic commits nor letting go of the queue undo it."""
+        self.put(5)
+        consumer = self.lite(assigned=[queue()])
+        self.poll(consumer, max_count=4)
+        self.result(consumer.commit({queue(): 3}))
+        self.tick(5.0)
+        self.assertEqual(self.stored_offset(), 3)
+        consumer.assign([queue(1)])
+        self.assertEqual((consumer.queues, self.stored_offset()), ([queue(1)], 3))
 
     def test_the_last_poll_does_not_count_at_the_shutdown(self) -> None:
         """Unless it was committed."""
