@@ -6,10 +6,11 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorPluggableNameResolver
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import alsoProvides, implementer
 
 from pymq.errors import ConnectFailed, ConnectionClosed, RequestTimeout
 from pymq.interfaces import IChannel, IRequestProcessor
@@ -361,6 +362,8 @@ class AddressTests(SynchronousTestCase):
         """A server that moved, and whose name followed, is found by the next try."""
         reactor: Any = MemoryReactorClock()
         reactor.nameResolver = OneAddress()
+        # Older Twisteds' does not say that it is one, and then a thread asks the system.
+        alsoProvides(reactor, IReactorPluggableNameResolver)
         client = RemotingClient(clock=reactor, connect=connect_by(reactor))
         for address in ("10.0.0.1", "10.0.0.2"):
             reactor.nameResolver.address = address
