@@ -70,20 +70,25 @@ class received:  # noqa: N801  # a context manager
         self.consumer.shutdown()
 
 
-@pytest.mark.parametrize("make_broker", [PyMQServer, partial(ApacheCluster, "4.9.7")], ids=["pymq", "4.9.7"])
-def test_other_name_servers(make_broker):
+@pytest.mark.parametrize(
+    "make_namesrv",
+    [PyMQNamesrv, partial(ApacheCluster, "4.9.7", broker=False), partial(ApacheCluster, "5.5.0", broker=False)],
+    ids=["pymq", "4.9.7", "5.5.0"],
+)
+def test_other_name_servers(make_namesrv):
     """The only one goes away: the client goes on with its routes. It is told of another, and finds there what is new."""
-    with PyMQNamesrv() as gone, PyMQNamesrv() as other:  # noqa: SIM117  # the broker leaves before they do
-        with make_broker(namesrv=gone.namesrv, namesrvAddr=f"{gone.namesrv};{other.namesrv}") as broker:
-            wire.wait_until(lambda: wire.has_broker(other.namesrv, broker.name, broker.broker), WAIT_S, "both registrations")
-            topic = broker.create_topic("before")
+    with make_namesrv() as gone, make_namesrv() as other:
+        both_known = f"{gone.namesrv};{other.namesrv}"
+        with PyMQServer(namesrv=other.namesrv, namesrvAddr=both_known) as broker:
+            wire.wait_until(lambda: wire.has_broker(gone.namesrv, broker.name, broker.broker), WAIT_S, "both registrations")
+            topic = wire.create_topic(broker.broker, gone.namesrv, "before")
             settings = {"namesrv_addr": gone.namesrv, "poll_name_server_interval_s": 0.5}
             with Producer("change-producers", **settings) as producer:
                 producer.send(Message(topic, b"0"))
                 gone.kill()
                 for seq in range(SOME):
                     producer.send(Message(topic, b"%d" % seq))
-                new = wire.create_topic(broker.broker, other.namesrv, "after")
+                new = broker.create_topic("after")
                 with pytest.raises(NoNameServer, match=gone.namesrv):
                     producer.send(Message(new, b"too early"))
                 producer.update_name_server_address_list(other.namesrv)
