@@ -10,6 +10,7 @@ from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire import javajson
 from pymq.wire.bodies.heartbeat import HeartbeatData, ProducerData, build_subscription
 from pymq.wire.codes import RequestCode as Code
+from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.messages import QueryMessageRequestHeader, SendMessageRequestHeaderV2
 from tests.client.cases import TOPIC, ClientCase, queue
 
@@ -70,6 +71,17 @@ class ApiTests(ClientCase):
         """Every member of a group must see the same list."""
         self.cluster.broker.members["g"] = {"b", "c", "a"}
         self.assertEqual(self.result(self.api.consumer_ids(self.address, "g")), ["a", "b", "c"])
+
+    def test_a_member_counts_once(self) -> None:
+        """Also when a broker still believes in its old connection too."""
+
+        def twice(address: str, request: RemotingCommand) -> RemotingCommand | None:
+            if request.code != Code.GET_CONSUMER_LIST_BY_GROUP:
+                return None
+            return request.reply(body=b'{"consumerIdList":["b","a","b"]}')
+
+        self.cluster.rules.append(twice)
+        self.assertEqual(self.result(self.api.consumer_ids(self.address, "g")), ["a", "b"])
 
     def test_locks(self) -> None:
         """Those that the broker gave; given back, another may have them."""
