@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from pymq.blocking import PopConsumer
 from tests import documents
 
 from . import checks, programs, wire
@@ -65,10 +66,30 @@ def test_alone(apache):
     pops_all(apache)
 
 
-def test_alone_on_an_older_broker():
-    """The same."""
-    with ApacheCluster("5.3.3") as cluster:
-        pops_all(cluster)
+def test_by_hand_on_an_older_broker():
+    """All messages once; when their time is over, again by the other kind of retry topic, until they are acknowledged."""
+    with ApacheCluster("5.3.3", enableRetryTopicV2="true") as cluster:
+        topic = cluster.create_topic("popped-by-hand")
+        programs.send("python", cluster, topic, FEW)
+        with PopConsumer("by-hand", namesrv_addr=cluster.namesrv, consume_from_where="CONSUME_FROM_FIRST_OFFSET") as consumer:
+            first = pop_some(consumer, topic, FEW, invisible_s=SHORTEST_MS / 1000)
+            again = pop_some(consumer, topic, FEW, invisible_s=60)
+            assert {message.msg_id for message in again} == {message.msg_id for message in first}
+            assert {(message.topic, message.reconsume_times) for message in again} == {(topic, 1)}
+            consumer.ack(again[0])
+            consumer.ack_all(again[1:-1])
+            consumer.change_invisible_time(again[-1], 1)
+            last = pop_some(consumer, topic, 1, invisible_s=60)
+            assert [message.msg_id for message in last] == [again[-1].msg_id]
+            consumer.ack_all(last)
+
+
+def pop_some(consumer, topic, count, invisible_s):
+    """So many messages, and no more."""
+    got = []
+    wire.wait_until(lambda: got.extend(consumer.pop(topic, invisible_s=invisible_s, wait_s=1)) or len(got) >= count, 60, "pops")
+    assert len(got) == len({message.msg_id for message in got}) == count
+    return got
 
 
 def test_together_with_java(apache):
