@@ -138,13 +138,12 @@ def connect_by_loop(clock: LoopClock, context: ssl.SSLContext | None = None) -> 
 
     async def connected(host: str, port: int, factory: Factory) -> Any:
         name = None if context is None else host
+        # Only asyncio's own loops know how; others, such as uvloop's, try one address after the other.
+        staggered: dict[str, Any] = (
+            {"happy_eyeballs_delay": NEXT_ADDRESS_S} if isinstance(clock.loop, asyncio.BaseEventLoop) else {}
+        )
         _, made = await clock.loop.create_connection(
-            lambda: LoopTransport(factory, clock.loop),
-            host,
-            port,
-            ssl=context,
-            server_hostname=name,
-            happy_eyeballs_delay=NEXT_ADDRESS_S,
+            lambda: LoopTransport(factory, clock.loop), host, port, ssl=context, server_hostname=name, **staggered
         )
         return made.protocol
 

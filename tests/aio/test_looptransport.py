@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,9 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pymq.aio.loopclock import LoopClock
-from pymq.aio.looptransport import connect_by_loop, loop_remoting
+from pymq.aio.looptransport import LoopTransport, connect_by_loop, loop_remoting
 from pymq.client.config import ClientConfig
 from pymq.errors import ConnectFailed
+from pymq.remoting.client import CONNECT_TIMEOUT_S
 from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.command import RemotingCommand
 from pymq.wire.frame import FrameReader, encode_frame
@@ -116,6 +119,54 @@ class LoopTransportTests(SynchronousTestCase):
             self.assertNotEqual(transport.getPeer().port, transport.getHost().port)
 
         self.talk(self.echo, work)
+
+    def test_a_name_whose_first_address_is_dead(self) -> None:
+        """The next one is tried before the first is given up."""
+
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            server = await asyncio.start_server(self.echo, "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+            # Nobody accepts there and the queue is full, so that further attempts are left without an answer.
+            with socket.create_server(("127.0.0.2", port), backlog=0), contextlib.ExitStack() as waiting:
+                for _ in range(2):
+                    attempt = waiting.enter_context(socket.socket())
+                    attempt.setblocking(False)
+                    attempt.connect_ex(("127.0.0.2", port))
+                addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (2, 1)]
+
+                async def getaddrinfo(*_: Any, **__: Any) -> Any:
+                    return addresses
+
+                self.patch(loop, "getaddrinfo", getaddrinfo)
+                connect = connect_by_loop(LoopClock())
+                connected = connect("broker-a", port, Factory.forProtocol(Listening))
+                protocol = await connected.addTimeout(CONNECT_TIMEOUT_S, LoopClock()).asFuture(loop)
+                self.assertEqual(protocol.transport.getPeer().host, "127.0.0.1")
+                protocol.transport.abortConnection()
+                await protocol.until(lambda: protocol.end is not None)
+            server.close()
+
+        asyncio.run(asyncio.wait_for(work(), HANG_S))
+
+    def test_a_loop_of_another_kind(self) -> None:
+        """Is asked for nothing that only asyncio's own have."""
+        asked: list[dict[str, Any]] = []
+
+        class Loop:
+            def create_task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+                return asyncio.get_running_loop().create_task(work)
+
+            async def create_connection(self, make: Any, host: str, port: int, *, ssl: Any, server_hostname: Any) -> Any:
+                asked.append({"host": host, "port": port})
+                return None, LoopTransport(Factory(), asyncio.get_running_loop())
+
+        async def work() -> None:
+            clock: Any = type("Clock", (), {"loop": Loop()})
+            await connect_by_loop(clock)("10.0.0.1", 9876, Factory()).asFuture(asyncio.get_running_loop())
+
+        asyncio.run(work())
+        self.assertEqual(asked, [{"host": "10.0.0.1", "port": 9876}])
 
     def test_what_is_written_soon_goes_together(self) -> None:
         """In one call of the loop's transport, in the order of the writes, and before a close."""
