@@ -21,8 +21,8 @@ from pymq.client.results import ConsumeContext, ServiceState
 from pymq.client.running import direct_result, running_info
 from pymq.client.send import Sender
 from pymq.client.sendback import SendBack
-from pymq.client.share import GivenByBroker, Share
-from pymq.errors import ClientError, NotSupported
+from pymq.client.share import BROKERS_STRATEGIES, GivenByBroker, Share
+from pymq.errors import ClientError, ConfigError, NotSupported
 from pymq.message.message import StoredMessage
 from pymq.message.topics import is_retry_topic, pop_retry_topic, retry_topic
 from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
@@ -110,7 +110,12 @@ class PushConsumer(BalancedConsumer[PushConfig]):
         return is_clustering and not self._is_orderly and not self.config.client_rebalance
 
     def _share(self, instance: MQClientInstance) -> Share:
-        return self._by_brokers if self._asks_brokers else super()._share(instance)
+        if not self._asks_brokers:
+            return super()._share(instance)
+        if self._allocator.name not in BROKERS_STRATEGIES:
+            allowed = f"with client_rebalance=False the queues are shared out by {' or '.join(BROKERS_STRATEGIES)}"
+            raise ConfigError("allocate_strategy", self._allocator.name, allowed)
+        return self._by_brokers
 
     def _make_consumption(self, instance: MQClientInstance) -> ConcurrentConsumption | OrderlyConsumption:
         assert self._ids is not None, "made together with the instance"

@@ -56,11 +56,15 @@ class Assigned:
 Assignment = Callable[[str, frozenset[MessageQueue], frozenset[MessageQueue]], None]
 
 
+#: The allocators that brokers have too.
+BROKERS_STRATEGIES = ("AVG", "AVG_BY_CIRCLE")
+
+
 class GivenByBroker:
     """What a broker of 5.x gives this member; the queues to be pulled are its share, and `assigned` is told of all."""
 
     def __init__(self, group: str, instance: MQClientInstance, strategy: str, assigned: Assignment) -> None:
-        """`strategy` is the name of the allocator that the broker is to use; it knows AVG and AVG_BY_CIRCLE."""
+        """`strategy` is one of BROKERS_STRATEGIES: brokers say nothing about others."""
         self._group = group
         self._instance = instance
         self._strategy = strategy

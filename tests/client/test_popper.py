@@ -12,7 +12,7 @@ from pymq.client.puller import ERROR_PAUSE_S
 from pymq.client.pullloops import BUSY_PAUSE_S, ERROR_PAUSE_FIRST_S, SUSPENDED_PAUSE_S
 from pymq.client.pushconsumer import PushConsumer
 from pymq.client.results import ConsumeStatus
-from pymq.errors import ClientError, NotSupported
+from pymq.errors import ClientError, ConfigError, NotSupported
 from pymq.wire.bodies.assignment import MODE_POP, MODE_PULL
 from pymq.wire.codes import RequestCode as Code
 from tests.client.cases import TOPIC, ClientCase, queue
@@ -231,6 +231,13 @@ class PopperTests(ClientCase):
         consumer.subscribe(TOPIC)
         consumer.listen(self.listener)
         self.assertIn("Apache RocketMQ from 5.0", str(self.failure(consumer.start(), NotSupported)))
+
+    def test_strategies_that_brokers_do_not_have(self) -> None:
+        """Fail the start too."""
+        consumer = self.make(PushConsumer, "cg", client_rebalance=False, allocate_strategy="CONSISTENT_HASH")
+        consumer.subscribe(TOPIC)
+        consumer.listen(self.listener)
+        self.assertIn("AVG_BY_CIRCLE", str(self.failure(consumer.start(), ConfigError)))
 
     def test_brokers_that_fail_otherwise(self) -> None:
         """Are asked again later."""
