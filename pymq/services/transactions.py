@@ -1,7 +1,9 @@
 # Tests: tests/services/test_transactions.py
 """Asks producers what became of half messages that nobody ended (store.md 6.3; Java: TransactionalMessageCheckService).
 
-How far it came is kept as the offsets of the group CID_RMQ_SYS_TRANS in the half topic and in the op topic.
+How far it came is kept as the offsets of the group CID_RMQ_SYS_TRANS in the half topic and in the op topic. They move only when
+what they rest on is on the disk: a crash may take the end of a transaction, for nobody waits for that, but then it is asked for
+again.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from pymq.broker.halfmessages import HALF_QUEUE_ID, CheckRules, Verdict
 from pymq.broker.halfqueue import HalfQueue
 from pymq.broker.offsets import ConsumerOffsetManager
 from pymq.broker.processors.storesettings import ROLE_SLAVE
-from pymq.errors import DecodeError, RequestError
+from pymq.errors import DecodeError, RequestError, StoreError
 from pymq.interfaces import IClock, IMessageStore
 from pymq.message import properties as names
 from pymq.message.message import StoredMessage
 from pymq.message.record import RecordDraft, decode_record
 from pymq.message.topics import HALF_TOPIC, OP_HALF_TOPIC, TRANSACTION_CHECK_GROUP
 from pymq.periodic import Periodic
+from pymq.services.flusher import Flusher
 from pymq.store.config import MessageStoreConfig
 
 #: Op messages of one read.
@@ -49,6 +52,7 @@ class TransactionCheckService:
         half_queue: HalfQueue,
         offsets: ConsumerOffsetManager,
         producers: ProducerManager,
+        flusher: Flusher,
         clock: IClock,
     ) -> None:
         self._config = config
@@ -57,8 +61,11 @@ class TransactionCheckService:
         self._half_queue = half_queue
         self._offsets = offsets
         self._producers = producers
+        self._flusher = flusher
         self._clock = clock
         self._next = 0
+        #: The log offset behind what the progress rests on: the op messages that were read, and what half messages became.
+        self._rests_on = 0
         self._answers: HalfAnswers | None = None
         self._is_stopping = False
         self._periodic = Periodic(clock, config.transaction_check_interval / 1000, self.check, name=self.name)
@@ -85,10 +92,10 @@ class TransactionCheckService:
                 cost += spent
                 if cost >= TURN_COST_MAX:
                     cost = 0
-                    self._commit(answers)
+                    await self._commit(answers)
                     await deferLater(self._clock, 0)
         finally:
-            self._commit(answers)
+            await self._commit(answers)
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
@@ -104,9 +111,16 @@ class TransactionCheckService:
         offset = self._offsets.query(TRANSACTION_CHECK_GROUP, topic, HALF_QUEUE_ID)
         return offset if offset >= 0 else self._store.min_offset(topic, HALF_QUEUE_ID)
 
-    def _commit(self, answers: HalfAnswers) -> None:
-        for topic, offset in ((HALF_TOPIC, self._next), (OP_HALF_TOPIC, answers.progress)):
-            self._offsets.commit(TRANSACTION_CHECK_GROUP, topic, HALF_QUEUE_ID, offset)
+    async def _commit(self, answers: HalfAnswers) -> None:
+        """Note the progress when it is safe to; if that takes too long or cannot be, the next time will do."""
+        progress = ((HALF_TOPIC, self._next), (OP_HALF_TOPIC, answers.progress))
+        try:
+            is_durable = await self._flusher.when_durable(self._rests_on)
+        except StoreError:
+            return  # the flusher told the operator
+        if is_durable:
+            for topic, offset in progress:
+                self._offsets.commit(TRANSACTION_CHECK_GROUP, topic, HALF_QUEUE_ID, offset)
 
     def _move_to(self, answers: HalfAnswers, half_offset: int) -> None:
         self._next = half_offset
@@ -131,6 +145,7 @@ class TransactionCheckService:
             try:
                 op = decode_record(record)
                 answers.note(op.queue_offset, halfmessages.ended_offsets(op.raw_body))
+                self._rests_on = max(self._rests_on, op.log_offset + op.size)
             except DecodeError as error:
                 self.log.error("the op message at {offset} cannot be read: {error}", offset=offset, error=error)
         answers.next_op_offset = found.next_offset
@@ -179,6 +194,8 @@ class TransactionCheckService:
         result = self._half_queue.put(draft)
         if not result.status.is_stored:
             self.log.error("{id} cannot be stored again: {status}", id=half.msg_id, status=result.status.name)
+        else:
+            self._rests_on = result.log_offset + result.size
         return result.status.is_stored
 
     def _check(self, half: StoredMessage) -> bool:

@@ -38,8 +38,8 @@ class ConsumeQueue:
     """One queue. `min_offset` and `end_offset` are the first readable queue offset and the one behind the last.
 
     `next_offset` is what the next record gets; it runs ahead of `end_offset` only within one append. `max_log_offset` is the end
-    of the newest record that has a unit. `anomalies` counts units whose record claimed another place. `is_cut` says that units
-    were taken away, which is not durable before the next sync.
+    of the newest record that has a unit, 0 when none has. `anomalies` counts units whose record claimed another place. `is_cut`
+    says that units were taken away, which is not durable before the next sync.
     """
 
     __slots__ = (
@@ -92,13 +92,11 @@ class ConsumeQueue:
         return self._add_slowly(queue_offset, log_offset, size, tags_code)
 
     def _add_slowly(self, queue_offset: int, log_offset: int, size: int, tags_code: int) -> bool:
-        if log_offset + size <= self.max_log_offset:
+        if not self.wants(queue_offset, log_offset + size):
             return False
         if not self.segments.segments:
             self._begin_at(queue_offset)
         elif queue_offset != self.end_offset:
-            if 0 < queue_offset < self.end_offset:
-                return False
             # Java logs this and appends at the end all the same; the unit is then not where its record says.
             self.anomalies += 1
         # Until the unit is written the fast way stays closed: what fails below is tried again, maybe in another file.
@@ -116,6 +114,22 @@ class ConsumeQueue:
         self._view = segment.view()
         self.end_offset = (segment.base + self._position) // _UNIT_BYTES
         self.max_log_offset = log_offset + size
+        return True
+
+    def wants(self, queue_offset: int, record_end: int) -> bool:
+        """Whether a record that says it is number `queue_offset` is to get a unit: one that has none. Raises OSError.
+
+        What stands in its way goes. Number 0 behind others is the first message of a topic that was deleted and made anew; what
+        recovery finds before it, in the log or in the queue's files, is of the deleted one. (Java appends 0 behind that, and
+        leaves 1 and more out.) And files without a unit, which reached the disk when the records did not, say nothing.
+        """
+        if record_end <= self.max_log_offset or queue_offset < 0:
+            return False
+        if queue_offset != self.end_offset:
+            if 0 < queue_offset < self.end_offset and self.max_log_offset:
+                return False
+            if self.segments.segments and not (queue_offset and self.max_log_offset):
+                self.clear()
         return True
 
     def _roll(self) -> Segment:
@@ -301,10 +315,15 @@ class ConsumeQueue:
                 self._room_end = 0
 
     def clear(self) -> None:
-        """Remove all files; the queue is as new."""
-        self.segments.clear()
-        self._set_end(None, 0)
-        self.min_offset = 0
+        """Remove all files; the queue is as new. When it raises OSError it may lack its oldest files only."""
+        try:
+            self.segments.clear()
+        finally:
+            if self.segments.segments:
+                self.min_offset = max(self.min_offset, self.first_offset)
+            else:
+                self._set_end(None, 0)
+                self.min_offset = 0
 
     def release(self) -> None:
         """Give all files back."""

@@ -83,6 +83,17 @@ class Dispatcher:
         self.end = record.log_offset + record.size
         self.last_store_ms = record.store_timestamp
 
+    def index_missing(self, records: Sequence[RecordCheck]) -> None:
+        """Give the index entries of records that were dispatched when it had no room. Raises OSError."""
+        assert self._index is not None, "without an index nothing is missing in it"
+        self._index.put_missing(
+            [
+                (record.topic, record.index_keys, record.log_offset, record.store_timestamp)
+                for record in records
+                if record.index_keys and record.sys_flag & TRANSACTION_MASK != TRANSACTION_ROLLBACK
+            ]
+        )
+
     def _add_extended(self, queue: ConsumeQueue, record: RecordDraft | RecordCheck, tags_code: int) -> None:
         assert isinstance(queue, ExtendedConsumeQueue), "the table makes queues of one kind"
         bit_map = None if self.bit_map_of is None else self.bit_map_of(record)

@@ -42,7 +42,7 @@ class ExtendedConsumeQueue(ConsumeQueue):
         self, queue_offset: int, log_offset: int, size: int, tags_code: int, store_ms: int, bit_map: bytes | None
     ) -> bool:
         """Write the unit of a record, and what is kept beside it; False when the record has one already. Raises OSError."""
-        if log_offset + size <= self.max_log_offset or (self.segments.segments and 0 < queue_offset < self.end_offset):
+        if not self.wants(queue_offset, log_offset + size):
             return False
         address = self.ext.put(tags_code, store_ms, bit_map or b"")
         return self.add(queue_offset, log_offset, size, tags_code if address is None else address)

@@ -2,7 +2,8 @@
 """Find messages by key and time: a row of index files named by when they were made (store.md section 4; Java: IndexService).
 
 The files are derived: what they lose in a crash comes back from the commit log, as far as recovery walks it again. So an error of
-the disk, a full one first of all, ends only the indexing, until the next start; messages are taken as before.
+the disk ends only the indexing, a full one until there is room again (`StoreCare` reads the log for it then), any other until the
+next start; messages are taken as before.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from pymq.interfaces import IClock, IFiles
+from pymq.store.files import is_out_of_room
 from pymq.store.indexfile import IndexFile, IndexRow, file_size
 from pymq.store.keyhash import index_hash, topic_seed
 
@@ -44,7 +46,8 @@ class KeyIndex:
     """The index of a store. Not loaded, it is empty; its first file is made with the first key, sparse.
 
     `skipped` names the files that `load` left aside, because their name is no number or their size is not the configured one.
-    `is_complete` is False once a record could not be indexed: then the store must let the next start index it again.
+    `is_complete` is False while there are records that could not be indexed, from log offset `missing_from` on: a next start
+    would have to index them. `can_go_on` says that they only found no room.
     """
 
     _log = Logger()
@@ -58,6 +61,8 @@ class KeyIndex:
         self._row: list[IndexFile] = []
         self.skipped: tuple[str, ...] = ()
         self.is_complete = True
+        self.can_go_on = True
+        self.missing_from = 0
 
     @property
     def last_log_offset(self) -> int:
@@ -114,7 +119,25 @@ class KeyIndex:
             self._put_all(entries)
         except OSError as error:
             self.is_complete = False
-            self._log.error("messages are not found by key any more, until the next start: {error}", error=error)
+            self.missing_from = entries[0][2]
+            self.stop(error)
+
+    def put_missing(self, entries: Sequence[IndexRow]) -> None:
+        """Index messages that were left out, in log order from `missing_from` on; known ones do no harm. Raises OSError."""
+        self._put_all(entries)
+
+    def done_until(self, log_offset: int, log_end: int) -> None:
+        """What was missing below `log_offset` is indexed; that is all if the log's records end there."""
+        self.missing_from = log_offset
+        self.is_complete = log_offset >= log_end
+        if self.is_complete:
+            self._log.info("all messages are found by key again")
+
+    def stop(self, error: Exception) -> None:
+        """Something cannot be indexed, for this reason."""
+        self.can_go_on = isinstance(error, OSError) and is_out_of_room(error)
+        until = "there is room on the disk" if self.can_go_on else "the next start"
+        self._log.error("new messages are not found by key until {until}: {error}", until=until, error=error)
 
     def _put_all(self, entries: Sequence[IndexRow]) -> None:
         at, key_at = 0, 0
@@ -186,9 +209,15 @@ class KeyIndex:
             number = max(number, int(self._row[-1].file.path.rpartition("/")[2]) + 1)
         path = f"{self._folder}/{number:017d}"
         file = IndexFile(self._files.create(path, self._size_bytes), self._config.max_hash_slot_num, self._config.max_index_num)
-        self._files.sync_folder(self._folder)
-        if self._row:
-            file.preset(self._row[-1].end_offset, self._row[-1].end_ms)
+        try:
+            self._files.sync_folder(self._folder)
+            if self._row:
+                file.preset(self._row[-1].end_offset, self._row[-1].end_ms)
+        except OSError:
+            # A file without a header would hide those before it from queries by time.
+            file.close()
+            self._files.delete(path)
+            raise
         self._row.append(file)
         return file
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-from pymq.errors import SyncFailed
+from pymq.errors import StoreDamaged, SyncFailed
 from pymq.interfaces import IFiles
 from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
 from pymq.store.dispatch import Dispatcher
+from pymq.store.files import is_out_of_room
 from pymq.store.keyindex import KeyIndex
 from pymq.store.queuetable import QueueTable
+from pymq.store.recovery import walk
 from pymq.store.retention import DiskVerdict, count_removable, is_delete_hour, judge_disk, used_percent
 
 __all__ = ["StoreCare"]
@@ -32,6 +34,8 @@ FLUSHED_AT_ONCE_MIN = 4
 #: When the log has grown by so much the next flush of all queues begins before its time: it moves the checkpoint, and what lies
 #: behind that is what the next start after a crash reads.
 PASS_LOG_BYTES = 128 * 1024 * 1024
+#: How much of the log a round reads for an index that has room again, beyond as much as was written since the last round.
+INDEXED_AT_ONCE_BYTES = 1024 * 1024
 
 
 class StoreCare:
@@ -62,7 +66,10 @@ class StoreCare:
         self._next_disk_ms = 0
         self._next_expiry_ms = 0
         self._next_idle_ms = 0
+        self._next_index_ms = 0
         self._known_min_offset = 0
+        #: How far the log was dispatched in the last round.
+        self._seen_log_end = 0
         #: The queues that the present flush has still to do, how many at a time, and the store time that it makes durable.
         self._to_flush: list[ConsumeQueue] = []
         self._flush_at_once = FLUSHED_AT_ONCE_MIN
@@ -80,6 +87,7 @@ class StoreCare:
         self._next_disk_ms = now_ms
         self._known_min_offset = self._log.min_offset
         self._pass_log_end = self._log.end
+        self._seen_log_end = self._dispatcher.end
 
     def round(self, now_ms: int) -> None:
         """Do what is due. Raises OSError when the disk fails."""
@@ -91,6 +99,9 @@ class StoreCare:
             if now_ms >= self._next_expiry_ms:
                 self._try_to_expire(now_ms, verdict)
             self._set_full(verdict.full)
+        new_bytes, self._seen_log_end = self._dispatcher.end - self._seen_log_end, self._dispatcher.end
+        if not self.is_index_complete and now_ms >= self._next_index_ms and not self.is_disk_full:
+            self._index_missing(now_ms, INDEXED_AT_ONCE_BYTES + max(0, new_bytes))
         if now_ms >= self._next_idle_ms:
             self._next_idle_ms = now_ms + IDLE_INTERVAL_MS
             self._queues.release_idle()
@@ -157,6 +168,24 @@ class StoreCare:
     def is_index_complete(self) -> bool:
         """Whether recovery need not go back to where indexing ended."""
         return self._index is None or self._index.is_complete
+
+    def _index_missing(self, now_ms: int, log_bytes: int) -> None:
+        """Index so much of what found no room; when there is none yet, again after `cleanResourceInterval`."""
+        index, log_end = self._index, self._dispatcher.end
+        if index is None or not index.can_go_on:
+            return
+        begin = max(index.missing_from, self._log.min_offset)
+        end = min(log_end, begin + log_bytes)
+        try:
+            walked = walk(self._log, begin, self._dispatcher.index_missing, check_crc=False, end=end)
+        except OSError as error:
+            self._next_index_ms = now_ms + self._config.clean_resource_interval
+            if not is_out_of_room(error):
+                index.stop(error)
+            return
+        index.done_until(walked.end, log_end)
+        if walked.end < end:
+            index.stop(StoreDamaged(f"at {walked.end} of the log: {walked.stopped_by}"))
 
     def flush_all(self) -> None:
         """Make queues, index and checkpoint durable at once, as at shutdown. Raises OSError."""

@@ -18,14 +18,14 @@ from pymq.interfaces import IArrivalListener, IClock, IMessageStore
 from pymq.message.flags import TRANSACTION_MASK, TRANSACTION_ROLLBACK, is_queued
 from pymq.message.record import BLANK_BYTES, PROPERTIES_BYTES_MAX, TOPIC_BYTES_MAX, RecordDraft, encode_record, record_size
 from pymq.message.results import BitFilter, FoundByKey, GetResult, GetStatus, PutResult, PutStatus
-from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
+from pymq.message.topics import HALF_TOPIC, LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.store.config import MessageStoreConfig
 from pymq.store.dispatch import BitMapOf, unit_code
 from pymq.store.reading import is_match, outside
 
 __all__ = ["MemoryMessageStore"]
 
-_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, OP_HALF_TOPIC})
+_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC})
 
 
 @attrs.define

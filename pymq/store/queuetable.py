@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pymq.interfaces import IFiles
 from pymq.message.record import TOPIC_BYTES_MAX
-from pymq.message.topics import LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
+from pymq.message.topics import HALF_TOPIC, LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
 from pymq.store.consumequeueext import FOLDER as EXT_FOLDER
@@ -25,7 +25,7 @@ OPEN_MIN = 64
 
 _QUEUE_ID_MAX = 2**31 - 1
 #: Topics whose queues are never dropped as unused.
-_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, OP_HALF_TOPIC})
+_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC})
 
 
 class QueueTable:
@@ -121,7 +121,10 @@ class QueueTable:
         self._remove(list(self._table))
 
     def drop_unused(self, topics_to_keep: Iterable[str]) -> list[str]:
-        """Remove the queues of topics that are not kept, apart from the system's and light queues; the topics, sorted."""
+        """Remove the queues of topics that are not kept, apart from the system's and light queues; the topics, sorted.
+
+        Raises OSError; what is left of a queue is then its newest part, and it is numbered on.
+        """
         kept = _KEPT_TOPICS.union(topics_to_keep)
         keys = [key for key in self._table if key[0] not in kept and not key[0].startswith(LMQ_PREFIX)]
         self._remove(keys)
@@ -129,7 +132,8 @@ class QueueTable:
 
     def _remove(self, keys: list[tuple[str, int]]) -> None:
         for key in keys:
-            self._table.pop(key).clear()
+            self._table[key].clear()
+            del self._table[key]
         left = {topic for topic, _ in self._table}
         for topic in {topic for topic, _ in keys} - left:
             for folder in (f"{FOLDER}/{topic}", f"{EXT_FOLDER}/{topic}"):

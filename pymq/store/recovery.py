@@ -158,7 +158,7 @@ def recover(
         report.walk_begin = _begin_after_crash(log, queues, checkpoint, config)
         if queues.are_extended:
             # Of the extension nobody can tell what is torn. What the checkpoint does not vouch for is made anew.
-            _make_anew(log, queues, report.walk_begin)
+            _make_anew(queues, report.walk_begin)
         _drop_torn_units(log, queues, report.walk_begin)
         receive = _counting(dispatcher, report)
         _give_lost_units_back(log, queues, receive, report)
@@ -171,7 +171,10 @@ def recover(
     log.truncate(walked.end)
     report.cut_files = files - len(log.segments)
     queues.truncate(walked.end)
-    _fill(log, queues, dispatcher, report)
+    if _fill(log, queues, dispatcher, report) or report.lost_units_from >= 0:
+        # The checkpoint vouches for units of such records already, and the next crash must not take them again.
+        for queue in queues.dirty():
+            queue.sync()
     dispatcher.end = log.end
     queues.correct_offsets(log.min_offset)
     if is_abnormal:
@@ -190,41 +193,20 @@ def recover(
 
 
 def _drop_torn_units(log: CommitLog, queues: QueueTable, begin: int) -> None:
-    """Drop each queue's last unit, if its record is to be walked, which brings it back: its write may have been torn.
-
-    Records before a sound one have no unit any more, if they have none: those of a deleted topic of that name, whose queue began
-    anew, must not come back below it.
-    """
+    """Drop each queue's last unit, if its record is to be walked, which brings it back: its write may have been torn."""
     for queue in queues:
         unit = _last_unit(queue)
         if unit is not None and unit[0] >= begin and log.segments.find(unit[0]) is not None:
-            end = queue.end_offset - 1
-            is_sound = _is_record_of(log, queue, end)
             queue.drop_last()
             # One before it that points beyond all files would make the records that follow look as if they had units.
             queue.truncate(log.segments.segments[-1].end)
-            if is_sound and queue.end_offset == end:
-                queue.max_log_offset = unit[0]
             queue.release()
 
 
-def _make_anew(log: CommitLog, queues: QueueTable, begin: int) -> None:
-    """Drop all units of records that are to be walked; as with one unit, nothing comes in before the first of them."""
+def _make_anew(queues: QueueTable, begin: int) -> None:
+    """Drop all units of records that are to be walked."""
     for queue in queues:
-        first_offset = low = queue.first_offset
-        high = queue.end_offset
-        while low < high:
-            middle = (low + high) // 2
-            unit = queue.unit_at(middle)
-            if unit is not None and unit[0] >= begin:
-                high = middle
-            else:
-                low = middle + 1
-        first = queue.unit_at(low)
-        is_sound = _is_record_of(log, queue, low)
         queue.truncate(begin)
-        if first is not None and is_sound and queue.end_offset == (low if low > first_offset else 0):
-            queue.max_log_offset = first[0]
         queue.release()
 
 
@@ -236,12 +218,17 @@ def _counting(dispatcher: Dispatcher, report: RecoveryReport) -> Callable[[Seque
     return receive
 
 
-def _fill(log: CommitLog, queues: QueueTable, dispatcher: Dispatcher, report: RecoveryReport) -> None:
-    """Dispatch what the queues lack at their end (store.md 5.10); all of the log when they do not end at a record."""
+def _fill(log: CommitLog, queues: QueueTable, dispatcher: Dispatcher, report: RecoveryReport) -> bool:
+    """Dispatch what the queues lack at their end (store.md 5.10); all of the log when they do not end at a record. Whether there
+    was anything.
+    """
     begin = max(log.min_offset, queues.max_log_offset)
     receive = _counting(dispatcher, report)
-    if begin < log.end and walk(log, begin, receive, check_crc=False).end < log.end and begin > log.min_offset:
+    if begin >= log.end:
+        return False
+    if walk(log, begin, receive, check_crc=False).end < log.end and begin > log.min_offset:
         walk(log, log.min_offset, receive, check_crc=False)
+    return True
 
 
 def _begin_after_stop(log: CommitLog, queues: QueueTable) -> int:

@@ -118,6 +118,8 @@ class Segment:
         """
         if self.is_dirty:
             with _deciding:
+                if not self.is_dirty:
+                    return  # it was deleted meanwhile
                 self._is_syncing = True
                 file = self._file
                 if file is None:
@@ -149,7 +151,12 @@ class Segment:
         return True
 
     def delete(self) -> None:
-        """Remove the file; views of it stay readable."""
-        self.is_written = False
+        """Remove the file; views of it stay readable. Raises OSError, and all is as before."""
+        with _deciding:
+            is_written, self.is_written = self.is_written, False
         self.release()
-        self._files.delete(self.path)
+        try:
+            self._files.delete(self.path)
+        except OSError:
+            self.is_written = is_written
+            raise

@@ -97,14 +97,17 @@ class SegmentList:
         return segment
 
     def delete_last(self) -> None:
-        """Remove the newest segment."""
-        self._changes += 1
-        self.segments.pop().delete()
+        """Remove the newest segment. Raises OSError, and it stays."""
+        self._delete(-1)
 
     def delete_first(self) -> None:
-        """Remove the oldest segment."""
+        """Remove the oldest segment. Raises OSError, and it stays."""
+        self._delete(0)
+
+    def _delete(self, index: int) -> None:
         self._changes += 1
-        self.segments.pop(0).delete()
+        self.segments[index].delete()
+        self.segments.pop(index)
 
     def truncate(self, offset: int) -> bool:
         """Remove the files that begin beyond `offset` and make what follows it in its own file zero (store.md 5.9).
@@ -121,11 +124,13 @@ class SegmentList:
         return is_changed
 
     def clear(self) -> None:
-        """Remove all files, and the folder if nothing else is in it."""
+        """Remove all files, and the folder if nothing else is in it. Raises OSError; what is left is then the newest.
+
+        Durably, one after the other: what a power cut brings back has no holes, and ends where all of it ended.
+        """
         while self.segments:
-            self.delete_last()
-        # Durably: else the files may come back after a power cut, under the names of new ones.
-        self._sync_folder()
+            self.delete_first()
+            self._sync_folder()
         if not self._files.list(self.folder):
             self._files.delete(self.folder)
 

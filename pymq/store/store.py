@@ -12,7 +12,7 @@ from typing import Any
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pymq.errors import StoreClosed, StoreReadOnly
+from pymq.errors import StoreClosed, StoreReadOnly, SyncFailed
 from pymq.interfaces import IArrivalListener, IClock, IFiles, IMessageStore
 from pymq.message.record import RecordDraft
 from pymq.message.results import BitFilter, FoundByKey, GetResult, PutResult, PutStatus
@@ -288,9 +288,19 @@ class FileMessageStore:
     # Care
 
     def drop_queues(self, topics_to_keep: set[str]) -> list[str]:
-        """Remove the queues of every topic not in the set, apart from system queues; the topics' names."""
+        """Remove the queues of every topic not in the set, apart from system queues; the topics' names.
+
+        Raises OSError; queues may then be left, and this can be tried again, but for an error after which nothing is taken.
+        Raises StoreReadOnly while messages wait for room in their queues, which these would bring back.
+        """
         self._check_open()
-        return self._queues.drop_unused(topics_to_keep)
+        if self._undispatched:
+            raise StoreReadOnly(f"queues cannot be removed now: {self._why_unwritable()}")
+        try:
+            return self._queues.drop_unused(topics_to_keep)
+        except SyncFailed as error:
+            self._fail("removing queues", error)
+            raise
 
     def describe(self) -> dict[str, Any]:
         """Facts for operators; see IMessageStore. `problem` says why nothing is taken, `recovery` what the start found."""

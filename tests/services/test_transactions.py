@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +19,7 @@ from pymq.message.record import decode_record, draft_from
 from pymq.message.results import PutResult, PutStatus
 from pymq.message.topics import HALF_TOPIC, OP_HALF_TOPIC, TRANS_CHECK_MAX_TIME_TOPIC, TRANSACTION_CHECK_GROUP
 from pymq.services import transactions
+from pymq.services.flusher import Flusher
 from pymq.services.transactions import TransactionCheckService
 from pymq.store.config import MessageStoreConfig
 from pymq.store.store import FileMessageStore
@@ -47,6 +49,7 @@ class Broker:
         self.service = TransactionCheckService(
             config=self.config, store_config=MessageStoreConfig(), store=self.store, half_queue=self.half_queue,
             offsets=self.offsets, producers=self.producers, clock=clock,
+            flusher=Flusher(self.store, MessageStoreConfig(), clock, maybeDeferred),
         )  # fmt: skip
         self.service.start()
 
@@ -243,6 +246,20 @@ class TransactionCheckServiceTests(SynchronousTestCase):
         self.round()
         self.assertEqual([(asked.ext_fields or {})["tranStateTableOffset"] for asked in self.asked(channel)], ["2"])
 
+    def test_an_end_that_a_power_cut_takes(self) -> None:
+        """Nobody waits for it, but the progress does not run ahead of the disk: who is there afterwards is asked."""
+        half = self.broker.prepare()
+        self.broker.store.flush()
+        self.broker.half_queue.end(half)
+        self.broker.files.fail("sync", "commitlog/*")
+        self.round()
+        self.assertEqual((len(self.flushLoggedErrors()), self.broker.progress()), (1, (-1, -1)))
+        self.broker.offsets.save()
+        self.broker = Broker(self.clock, self.broker.files.crash(), self.broker.documents)
+        channel = self.broker.join()
+        self.round()
+        self.assertEqual([(asked.ext_fields or {})["tranStateTableOffset"] for asked in self.asked(channel)], ["1"])
+
     def test_killed_between_two_rounds(self) -> None:
         """It goes on where it was: the copy is known, nothing is checked twice in a round."""
         self.broker.join()
@@ -335,6 +352,7 @@ class TransactionCheckServiceTests(SynchronousTestCase):
         self.clock.callLater(INTERVAL_S, lambda: stopped.append(self.broker.service.stop()))
         self.round()
         self.successResultOf(stopped[0])
+        self.clock.advance(MessageStoreConfig().sync_flush_timeout / 1000)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertTrue(0 < self.broker.progress()[0] < 48)
 

@@ -14,10 +14,10 @@ from pymq.message.record import Outcome, RecordCheck, check_record, decode_recor
 from pymq.message.topics import HALF_TOPIC, OP_HALF_TOPIC, SCHEDULE_TOPIC, retry_topic
 from pymq.store.recovery import walk
 from pymq.store.store import FileMessageStore
-from tests.simulation.clients import CONSUMERS
+from tests.simulation.clients import CONSUMERS, Pulled
 from tests.simulation.model import Fate, Kind, Model, Sent
 
-__all__ = ["Broken", "Loss", "check_offsets", "check_pulled", "check_settled", "check_store"]
+__all__ = ["Broken", "Loss", "check_offsets", "check_pulled", "check_settled", "check_store", "check_topics"]
 
 DELAYS_S = (1.0, 2.0, 5.0)
 
@@ -84,41 +84,61 @@ def check_store(store: FileMessageStore, model: Model, loss: Loss) -> None:
     _check_messages(store, contents, model)
     _check_acked(contents, model, loss)
     if not store.describe()["dispatch_behind_bytes"]:
-        _check_queues(store, contents)
+        _check_queues(store, contents, model)
         if store._care.is_index_complete:
             _check_index(store, contents, model)
 
 
-def _check_queues(store: FileMessageStore, contents: _Contents) -> None:
-    """Every record has its unit at the place that it says, and there are no others."""
-    for (topic, queue_id), messages in sorted(contents.by_queue.items()):
-        first, end = store.min_offset(topic, queue_id), store.max_offset(topic, queue_id)
-        offsets = [message.queue_offset for message in messages]
+def _check_queues(store: FileMessageStore, contents: _Contents, model: Model) -> None:
+    """Every record that its queue must have has its unit at the place that it says, and there are no others.
+
+    That is: each behind the place in the log at which the topic was deleted for the last time, and none before it. Only a start, or
+    a deletion that failed, may leave some before it, at the offsets that they had: as Apache's brokers it dispatches what stands
+    behind the newest unit, after a crash what the checkpoint does not vouch for, and nothing in the log says that a topic was
+    deleted. But a message of the new topic does, as soon as there is one: the first says 0, which ends whatever was before.
+    """
+    for key, messages in sorted(contents.by_queue.items()):
+        first, end = store.min_offset(*key), store.max_offset(*key)
+        begin = model.begins.get(key, 0)
+        expected = [message for message in messages if message.log_offset >= begin]
+        if key in model.doubted and end - first > len(expected):
+            expected = _newest_of_one_life(messages)[first - end :]
+        offsets = [message.queue_offset for message in expected]
         if offsets != list(range(first, end)):
-            _fail("{}/{} has offsets {} to {}, its records say {}", topic, queue_id, first, end, offsets)
-        units: list[tuple[int, int, int]] = []
-        while len(units) < len(messages):
-            more = store.units(topic, queue_id, first + len(units), 1000)
-            if not more:
-                _fail("{}/{} has no unit at {}", topic, queue_id, first + len(units))
-            units += more
-        for message, (log_offset, size, _) in zip(messages, units):
-            if (message.log_offset, message.size) != (log_offset, size):
-                place = message.queue_offset
-                _fail(
-                    "the unit {} of {}/{} says {}, {} bytes; the record is at {}",
-                    place,
-                    topic,
-                    queue_id,
-                    log_offset,
-                    size,
-                    message,
-                )
+            _fail("{} has offsets {} to {}, its records from {} on say {}", key, first, end, begin, offsets)
+        _check_units(store, key, expected)
+        if key in model.doubted and expected:
+            model.begins[key] = min(begin, expected[0].log_offset)
+    model.doubted.clear()
     for topic in store.describe()["topics"]:
         for queue_id in range(4):
             empty = store.min_offset(topic, queue_id) == store.max_offset(topic, queue_id)
             if not empty and (topic, queue_id) not in contents.by_queue:
                 _fail("{}/{} has units, but no records", topic, queue_id)
+
+
+def _newest_of_one_life(messages: list[StoredMessage]) -> list[StoredMessage]:
+    """A queue's messages since it was made for the last time: those behind the last that does not follow the one before it."""
+    for at in range(len(messages) - 1, 0, -1):
+        if messages[at].queue_offset != messages[at - 1].queue_offset + 1:
+            if messages[at].queue_offset:
+                _fail("{} follows {}", messages[at], messages[at - 1])
+            return messages[at:]
+    return messages
+
+
+def _check_units(store: FileMessageStore, key: tuple[str, int], messages: list[StoredMessage]) -> None:
+    """The units of a queue lead to these messages."""
+    units: list[tuple[int, int, int]] = []
+    while len(units) < len(messages):
+        begin = messages[len(units)].queue_offset
+        more = store.units(*key, begin, 1000)
+        if not more:
+            _fail("{} has no unit at {}", key, begin)
+        units += more
+    for message, (log_offset, size, _) in zip(messages, units):
+        if (message.log_offset, message.size) != (log_offset, size):
+            _fail("the unit {} of {} says {}, {} bytes; its record is {}", message.queue_offset, key, log_offset, size, message)
 
 
 def _check_messages(store: FileMessageStore, contents: _Contents, model: Model) -> None:
@@ -183,9 +203,6 @@ def _check_acked(contents: _Contents, model: Model, loss: Loss) -> None:
                 _fail("message {} should be at {}, there is {}", sent.number, sent.place, message)
         elif sent.fate is Fate.UNKNOWN and sent.answered_at and sent.number not in by_number:
             sent.fate = Fate.GONE
-        if sent.kind is Kind.HALF and sent.decided_at >= loss.since:
-            # As with Apache's brokers the ends of transactions are not waited for, and their checks may have gone on by then.
-            sent.is_decision_lost = True
     for back in model.backs:
         if back.fate is Fate.ACKED and back.answered_at >= loss.since:
             back.fate = Fate.UNKNOWN
@@ -219,16 +236,29 @@ def _check_index(store: FileMessageStore, contents: _Contents, model: Model) -> 
             _fail("the index knows message {} at {}, the log has it at {}", sent.number, offsets, expected)
 
 
-def check_pulled(pulled: Iterable[tuple[str, int, int, bytes]], model: Model) -> None:
-    """What consumers got is what was sent, at the place of which its producer was told."""
-    for topic, queue_id, queue_offset, body in pulled:
-        sent = model.sent.get(model.number_of(body))
-        if sent is None or sent.body != body:
-            _fail("a consumer got {} from {}/{}, which nobody sent", body[:40], topic, queue_id)
-        assert sent is not None
-        is_placed = sent.kind is Kind.PLAIN and sent.topic == topic and sent.fate is Fate.ACKED
-        if is_placed and sent.place is not None and sent.place[0] != queue_offset:
-            _fail("a consumer got message {} at {}, its producer was told {}", sent.number, queue_offset, sent.place[0])
+def check_pulled(pulled: Iterable[Pulled], model: Model) -> None:
+    """What consumers got is what was sent, at the place of which its producer was told, and nothing of a deleted topic."""
+    for pull in pulled:
+        place = f"{pull.topic}/{pull.queue_id}"
+        for at, record in enumerate(pull.records):
+            sent = model.sent.get(model.number_of(record.raw_body))
+            if sent is None or sent.body != record.raw_body:
+                _fail("a consumer got {} from {}, which nobody sent", record.raw_body[:40], place)
+            assert sent is not None
+            if record.queue_offset != pull.offset + at:
+                _fail("a consumer wanted offset {} of {} and got {}", pull.offset + at, place, record)
+            if record.log_offset < pull.begin:
+                _fail("a consumer got {} from {}, which was deleted when the log was at {}", record, place, pull.begin)
+            is_placed = sent.kind is Kind.PLAIN and sent.topic == pull.topic and sent.fate is Fate.ACKED
+            if is_placed and sent.place is not None and sent.place != (record.queue_offset, record.log_offset):
+                _fail("a consumer got message {} as {}, its producer was told {}", sent.number, record, sent.place)
+
+
+def check_topics(get: Any, model: Model) -> None:
+    """`get(name)` gives a topic's settings: none of one whose deletion was answered and to which nobody sent since."""
+    for topic in sorted(model.absent):
+        if get(topic) is not None:
+            _fail("topic {} was deleted, but it is there", topic)
 
 
 def check_offsets(query: Any, model: Model, saved_until: float) -> None:
@@ -256,7 +286,7 @@ def check_settled(store: FileMessageStore, model: Model) -> None:
     for sent in model.sent.values():
         if sent.fate is Fate.ACKED and sent.kind is Kind.DELAYED and not sent.seen:
             _fail("the delayed message {} never came", sent.number)
-        if sent.fate is Fate.ACKED and sent.kind is Kind.HALF and sent.commits and not sent.seen and not sent.is_decision_lost:
+        if sent.fate is Fate.ACKED and sent.kind is Kind.HALF and sent.commits and not sent.seen:
             _fail("the committed message {} never came", sent.number)
     for back in model.backs:
         if back.fate is Fate.ACKED and back.origin.number not in retried:

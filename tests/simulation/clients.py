@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -14,6 +15,7 @@ from pymq.interfaces import IChannel, IRequestProcessor
 from pymq.message.batch import encode_batch
 from pymq.message.flags import TRANSACTION_COMMIT, TRANSACTION_PREPARED, TRANSACTION_ROLLBACK
 from pymq.message.ids import decode_offset_message_id
+from pymq.message.message import StoredMessage
 from pymq.message.record import iter_records
 from pymq.remoting.client import RemotingClient, connect_by
 from pymq.remoting.dispatcher import Dispatcher, ProcessorTable
@@ -23,16 +25,28 @@ from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.messages import ConsumerSendMsgBackRequestHeader
 from pymq.wire.headers.offsets import UpdateConsumerOffsetRequestHeader
+from pymq.wire.headers.topics import DeleteTopicRequestHeader
 from pymq.wire.headers.transactions import CheckTransactionStateRequestHeader, EndTransactionRequestHeader
 from tests.simulation.model import Fate, Kind, Model, Sent
 
 TIMEOUT_S = 8.0
-__all__ = ["CONSUMERS", "FULL", "PRODUCERS", "SimulatedClient"]
+__all__ = ["CONSUMERS", "FULL", "PRODUCERS", "Pulled", "SimulatedClient"]
 
 PRODUCERS, CONSUMERS = "producers", "consumers"
 FULL = "the broker's disk is full"
 
 Say = Callable[..., None]
+
+
+@attrs.frozen
+class Pulled:
+    """The records that a pull at `offset` got; when it was asked for, the queue held nothing from before `begin` in the log."""
+
+    topic: str
+    queue_id: int
+    offset: int
+    begin: int
+    records: list[StoredMessage]
 
 
 @implementer(IRequestProcessor)
@@ -64,8 +78,8 @@ class SimulatedClient:
         self._client = RemotingClient(clock=machine, connect=connect_by(machine), dispatcher=Dispatcher(table), chance=chance)
         #: (topic, queue id) -> the offset to pull next.
         self.positions: dict[tuple[str, int], int] = {}
-        #: (topic, queue id) -> body and queue offset of what it got there, to be judged by the checks.
-        self.pulled: list[tuple[str, int, int, bytes]] = []
+        #: What it got, to be judged by the checks.
+        self.pulled: list[Pulled] = []
         self.open_requests = 0
 
     def _ask(self, command: RemotingCommand, answered: Callable[[RemotingCommand], None], failed: Callable[[str], None]) -> None:
@@ -92,6 +106,7 @@ class SimulatedClient:
     def send(self, *sents: Sent) -> None:
         """Send one message, or several as a batch."""
         first = sents[0]
+        self._model.absent.discard(first.topic)
         if len(sents) == 1:
             more = {"DELAY": str(first.level)} if first.level else {}
             flags = {}
@@ -145,7 +160,6 @@ class SimulatedClient:
         self._end(sent, commits, queue_offset, log_offset)
 
     def _end(self, sent: Sent, commits: bool, queue_offset: int, log_offset: int) -> None:
-        sent.decided_at = self._machine.seconds()
         header = EndTransactionRequestHeader(
             producer_group=PRODUCERS,
             tran_state_table_offset=queue_offset,
@@ -169,20 +183,42 @@ class SimulatedClient:
             sent.commits = False
         self._end(sent, sent.commits, header.tran_state_table_offset, header.commit_log_offset)
 
+    # Topics
+
+    def delete_topic(self, topic: str) -> None:
+        """Have a topic deleted. The next message that is sent to it makes it anew."""
+        self._say("delete topic {}", topic)
+        self._model.absent.discard(topic)
+        asked_at = self._machine.seconds()
+
+        def answered(answer: RemotingCommand) -> None:
+            self._say("  answer for the end of topic {}: {} {}", topic, answer.name, answer.remark)
+            sents = self._model.sent.values()
+            may_be_made = any(sent.topic == topic and (not sent.answered_at or sent.answered_at >= asked_at) for sent in sents)
+            if answer.code == ResponseCode.SUCCESS and not may_be_made:
+                self._model.absent.add(topic)
+
+        header = DeleteTopicRequestHeader(topic=topic)
+        command = RemotingCommand.request(RequestCode.DELETE_TOPIC_IN_BROKER, header)
+        self._ask(command, answered, lambda reason: self._say("  no answer for the end of topic {}: {}", topic, reason))
+
     # Consuming
 
     def pull(self, topic: str, queue_id: int) -> None:
         """Ask for what comes next in a queue."""
         offset = self.positions.get((topic, queue_id), 0)
+        key = (topic, queue_id)
+        begin = 0 if key in self._model.doubted else self._model.begins.get(key, 0)
         command = builders.pull_request(topic, offset, group=CONSUMERS, queue_id=queue_id)
         self._ask(
-            command, lambda answer: self._pulled(topic, queue_id, offset, answer), lambda reason: self._say("  pull: {}", reason)
+            command,
+            lambda answer: self._pulled(topic, queue_id, offset, begin, answer),
+            lambda reason: self._say("  pull: {}", reason),
         )
 
-    def _pulled(self, topic: str, queue_id: int, offset: int, answer: RemotingCommand) -> None:
+    def _pulled(self, topic: str, queue_id: int, offset: int, begin: int, answer: RemotingCommand) -> None:
         if answer.code == ResponseCode.SUCCESS:
-            for record in iter_records(answer.body):
-                self.pulled.append((topic, queue_id, record.queue_offset, record.raw_body))
+            self.pulled.append(Pulled(topic, queue_id, offset, begin, list(iter_records(answer.body))))
         next_offset = (answer.ext_fields or {}).get("nextBeginOffset")
         self._say("  pull of {}/{} at {}: {}, next {}", topic, queue_id, offset, answer.name, next_offset)
         if next_offset is not None and self.positions.get((topic, queue_id), 0) == offset:
@@ -193,10 +229,13 @@ class SimulatedClient:
         offset = self.positions.get((topic, queue_id), 0)
         header = UpdateConsumerOffsetRequestHeader(consumer_group=CONSUMERS, topic=topic, queue_id=queue_id, commit_offset=offset)
         key = (CONSUMERS, topic, queue_id)
+        deletions = self._model.deletions
 
         def answered(answer: RemotingCommand) -> None:
             self._say("  committed {} in {}/{}: {}", offset, topic, queue_id, answer.name)
-            if answer.code == ResponseCode.SUCCESS:
+            if deletions != self._model.deletions:
+                unsure("a topic was deleted before it or after it")
+            elif answer.code == ResponseCode.SUCCESS:
                 self._model.committed(key, self._machine.seconds(), offset)
 
         def unsure(reason: str) -> None:

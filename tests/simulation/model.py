@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 import attrs
 
@@ -49,9 +50,6 @@ class Sent:
     is_durable: bool = False
     #: For half messages: what their producer decided; None while it has not.
     commits: bool | None = None
-    #: When it said so for the last time; and whether a crash may have taken that, while the broker's progress stayed.
-    decided_at: float = 0.0
-    is_decision_lost: bool = False
     #: How often it was seen in its topic, by the last check.
     seen: int = 0
 
@@ -85,6 +83,13 @@ class Model:
         self.commits: dict[tuple[str, str, int], list[tuple[float, int]]] = {}
         #: Log files may have been deleted because the disk was full.
         self.may_expire = False
+        #: (topic, queue id) -> the log offset at which its topic was deleted for the last time: what stands before is not in it.
+        self.begins: dict[tuple[str, int], int] = {}
+        #: Queues that may hold again what stands before: their deletion failed, or the broker was started since.
+        self.doubted: set[tuple[str, int]] = set()
+        #: How often topics were deleted, and those that are certainly not there: nothing was sent to them since.
+        self.deletions = 0
+        self.absent: set[str] = set()
 
     def add(self, kind: Kind, topic: str, queue_id: int, size: int, level: int = 0) -> Sent:
         """A new message with a body of its own."""
@@ -103,6 +108,26 @@ class Model:
         """The number of the message with that body; -1 when it has none."""
         head, dot, _ = body[:16].partition(b".")
         return int(head[1:]) if dot and head[:1] == b"m" and head[1:].isdigit() else -1
+
+    def queues_removed(self, topic: str, queue_ids: Iterable[int], log_end: int, *, is_whole: bool) -> None:
+        """The store removed a topic's queues when the log ended there, or tried to."""
+        for queue_id in queue_ids:
+            self.begins[topic, queue_id] = log_end
+            (self.doubted.discard if is_whole else self.doubted.add)((topic, queue_id))
+
+    def offsets_removed(self, topic: str, now_s: float) -> None:
+        """The broker removed what groups committed in a topic, for it is being deleted."""
+        self.deletions += 1
+        for key in self.commits:
+            if key[1] == topic:
+                self.committed(key, now_s, -1)
+
+    def started(self, log_end: int) -> None:
+        """The broker was started, and found a log that ends there. As with Apache's brokers newest messages of deleted topics may
+        be back in their queues.
+        """
+        self.begins = {key: min(begin, log_end) for key, begin in self.begins.items()}
+        self.doubted.update(self.begins)
 
     def committed(self, key: tuple[str, str, int], now_s: float, offset: int) -> None:
         """A commit of a consumer's offset was answered."""

@@ -12,7 +12,7 @@ from pymq.store.store import ABORT_PATH
 from pymq.testing.machine import MemoryMachine
 from pymq.testing.memoryfaults import DISK_FAULTS, POWER_CUTS
 from pymq.testing.memoryfiles import SPACE_BYTES
-from tests.simulation.checks import Broken, Loss, check_offsets, check_pulled, check_settled, check_store
+from tests.simulation.checks import Broken, Loss, check_offsets, check_pulled, check_settled, check_store, check_topics
 from tests.simulation.clients import SimulatedClient
 from tests.simulation.model import Kind, Model, Sent
 from tests.simulation.world import ADDRESS, World
@@ -58,6 +58,8 @@ class Run:
         settings = _settings_of(self._random)
         self._is_sync = settings["flushDiskType"] == "SYNC_FLUSH"
         self._world = World(self._random, settings, self._say)
+        self._world.on_queues_removed = self._queues_removed
+        self._world.on_offsets_removed = lambda topic: self._model.offsets_removed(topic, self._world.now)
         self._say("settings {}", settings)
         machine = MemoryMachine(self._world.reactor)
         self._clients = [SimulatedClient(machine, ADDRESS, self._model, self._say, self._random.random) for _ in range(CLIENTS)]
@@ -131,6 +133,8 @@ class Run:
             self._damage()
         elif throw < 0.95:
             self._fill_disk()
+        elif throw < 0.97:
+            client.delete_topic(random.choice(TOPICS))
         else:
             self._world.pass_time(random.choice((0.2, 1.5, 6.0)))
 
@@ -151,6 +155,10 @@ class Run:
         known = [sent for sent in self._model.sent.values() if sent.kind is Kind.PLAIN and sent.is_acked]
         if known:
             client.send_back(self._random.choice(known))
+
+    def _queues_removed(self, topic: str, log_end: int, is_whole: bool) -> None:
+        self._say("  the queues of {} are removed, with the log at {}{}", topic, log_end, "" if is_whole else ": that fails")
+        self._model.queues_removed(topic, range(QUEUES), log_end, is_whole=is_whole)
 
     def _damage(self) -> None:
         fault = self._random.choice(list(DISK_FAULTS.values()))
@@ -231,10 +239,16 @@ class Run:
                 break
         if is_healed:
             self._is_faulty = False
-        report = world.store.report
-        self._say("{}", report)
-        check_store(world.store, model, attrs.evolve(loss, log_end=report.log_end))
+        self._look(loss)
         check_offsets(world.parts.offsets.query, model, self._saved_until)
+        check_topics(world.parts.topics.get, model)
+
+    def _look(self, loss: Loss) -> None:
+        """Compare the store, which was just opened, with the model."""
+        report = self._world.store.report
+        self._say("{}", report)
+        self._model.started(report.log_end)
+        check_store(self._world.store, self._model, attrs.evolve(loss, log_end=report.log_end))
 
     def _heal(self) -> None:
         files = self._world.files
@@ -258,7 +272,7 @@ class Run:
             self._is_faulty = False
             self._say("START")
             world.start()
-            check_store(world.store, model, attrs.evolve(loss, log_end=world.store.report.log_end))
+            self._look(loss)
         world.flush_s = 0.0
         for _ in range(int(SETTLING_S)):
             for client in self._clients:

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from pymq.broker.config import BrokerConfig
+from pymq.message.topics import HALF_TOPIC, OP_HALF_TOPIC, SCHEDULE_TOPIC
 from pymq.services.broker import BrokerController
 from pymq.settings import read_settings
 from pymq.store.config import MessageStoreConfig
@@ -62,6 +63,9 @@ class World:
         #: When the last life ended.
         self.ended_at = 0.0
         self.longest_flush_s = 0.0
+        #: Told when the store removed queues, (topic, the log's end then, whether that went well), and the broker offsets.
+        self.on_queues_removed: Callable[[str, int, bool], None] = lambda topic, log_end, is_whole: None
+        self.on_offsets_removed: Callable[[str], None] = lambda topic: None
 
     @property
     def now(self) -> float:
@@ -114,6 +118,7 @@ class World:
         self.longest_flush_s = self.flush_s
         self.flushed_at = self.now
         self._watch_flushes()
+        self._watch_deletions()
         self.pass_time(0)
 
     def _watch_flushes(self) -> None:
@@ -129,6 +134,32 @@ class World:
             return end
 
         store.flush = watched
+
+    def _watch_deletions(self) -> None:
+        """Tell of every removal of queues and offsets, at its moment."""
+        store, machine, drop_queues = self.store, self._machine, self.store.drop_queues
+        offsets, remove_topic = self.parts.offsets, self.parts.offsets.remove_topic
+
+        def watched_offsets(topic: str) -> None:
+            remove_topic(topic)
+            if machine.is_on:
+                self.on_offsets_removed(topic)
+
+        def watched(topics_to_keep: set[str]) -> list[str]:
+            if not machine.is_on:
+                return []
+            log_end = store.describe()["log_max_offset"]
+            topics = {queue.topic for queue in store._queues} - topics_to_keep - {SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC}
+            is_whole = False
+            try:
+                dropped: list[str] = drop_queues(topics_to_keep)
+                is_whole = True
+                return dropped
+            finally:
+                for topic in topics:
+                    self.on_queues_removed(topic, log_end, is_whole)
+
+        store.drop_queues, offsets.remove_topic = watched, watched_offsets
 
     def stop(self) -> bool:
         """Stop the broker as at a SIGTERM; whether it stopped, and not lost its power meanwhile."""

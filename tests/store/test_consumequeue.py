@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,46 @@ class UnitTests(QueueCase):
 
 class AddTests(QueueCase):
     """Writing (store.md 3.3)."""
+
+    def test_made_anew(self) -> None:
+        """Number 0 behind others ends what was before; the rest follows it, and none of the old ones comes back."""
+        queue = self.filled(25)
+        self.assertEqual([queue.add(number, 5000 + number * 100, 100, 0) for number in range(12)], [True] * 12)
+        self.assertFalse(queue.add(24, 2400, 100, 0))
+        self.assertEqual((queue.min_offset, queue.end_offset, queue.anomalies), (0, 12, 0))
+        self.assertEqual([self.loaded().unit_at(number) for number in (0, 11)], [(5000, 100, 0), (6100, 100, 0)])
+        self.assertEqual(len(self.files.list(FOLDER)), 2)
+
+    def test_files_without_units(self) -> None:
+        """Say nothing about where the queue begins."""
+        self.files.create(FILE, 200)
+        queue = self.loaded()
+        self.assertTrue(queue.add(14, 1400, 100, 7))
+        self.assertEqual((queue.min_offset, queue.end_offset, queue.unit_at(14)), (14, 15, (1400, 100, 7)))
+        self.assertEqual(self.files.list(FOLDER), ["00000000000000000200"])
+
+    def test_numbers_that_cannot_be(self) -> None:
+        """Get no unit."""
+        self.assertFalse(self.queue().add(-1, 0, 100, 0))
+
+    def test_a_deletion_that_fails(self) -> None:
+        """Leaves the newest units, and the queue goes on behind them; what a power cut brings back ends there too."""
+        queue = self.filled(25)
+        queue.sync()
+        self.files.fail("delete", skip=1)
+        self.assertRaises(OSError, queue.clear)
+        self.assertEqual((queue.min_offset, queue.end_offset), (10, 25))
+        self.assertTrue(queue.add(25, 2500, 100, 0))
+        watched: list[int] = []
+
+        def watch(operation: str, path: str, is_done: bool) -> None:
+            survivor = self.files.crash(random=Random(len(watched)), survival=0.5)
+            watched.append(int(survivor.list(FOLDER)[-1]) if survivor.list(FOLDER) else 400)
+
+        self.files.watcher = watch
+        queue.clear()
+        self.files.watcher = None
+        self.assertEqual(set(watched), {400})
 
     def test_over_several_files(self) -> None:
         """A full file is followed by the next."""

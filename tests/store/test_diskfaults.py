@@ -13,6 +13,7 @@ from unittest import SkipTest
 from pymq.errors import StoreReadOnly, SyncFailed
 from pymq.message.record import RecordDraft, decode_record
 from pymq.message.results import PutResult, PutStatus
+from pymq.store import maintenance
 from pymq.store.config import MessageStoreConfig
 from pymq.store.files import DiskFiles
 from pymq.store.store import FAILED_PATH, FileMessageStore
@@ -119,6 +120,62 @@ class FullDiskTests(FaultCase):
         self.fill(store, 10, first=13)
         self.assertEqual(self.bodies(store), numbered(23))
         self.assertEqual(self.bodies(self.store_on(self.files.kill())), numbered(23))
+
+    def test_no_room_in_the_index(self) -> None:
+        """Messages are taken all the same, and found by key when there is room again, some in each round."""
+        store = self.store_on(self.files)
+        self.fill(store, 30)
+        self.files.fail("create", "index/*", error=28, times=2)
+        self.fill(store, 20, first=30)
+        self.assertEqual((self.found(store, 29), self.found(store, 39), store.is_writable), ([b"29"], [], True))
+        self.patch(maintenance, "INDEXED_AT_ONCE_BYTES", 500)
+        self.care(store, 1)
+        self.fill(store, 5, first=50)
+        self.care(store, 9)
+        self.assertEqual(self.found(store, 39), [])
+        self.care(store, 3)
+        self.assertEqual((self.found(store, 39), self.found(store, 54)), ([b"39"], []))
+        self.care(store, 30)
+        self.fill(store, 5, first=55)
+        self.assertEqual([self.found(store, number) for number in range(60)], [[body] for body in numbered(60)])
+        self.assertEqual(len(self.files.list("index")), 2)
+        store.close()
+        self.assertFalse(self.files.exists("abort"))
+
+    def test_an_index_that_stays_behind(self) -> None:
+        """After any other error the next start has to index; the same when the log is damaged where the index has to go on."""
+        for error, damages in ((5, False), (28, True)):
+            files = MemoryFiles(clock=self.clock)
+            store = self.store_on(files)
+            self.fill(store, 30)
+            files.fail("create", "index/*", error=error)
+            results = self.fill(store, 20, first=30)
+            if damages:
+                files.open("commitlog/00000000000000004096").view()[results[12].log_offset - 4096 + 4] ^= 1
+            self.care(store, 30)
+            self.assertEqual(self.found(store, 49), [])
+            store.close()
+            self.assertTrue(files.exists("abort"))
+
+    def test_queues_that_wait_for_room_are_not_removed(self) -> None:
+        """Their messages would bring them back."""
+        store = self.store_on(self.files)
+        self.fill(store, 10)
+        self.files.fail("create", "consumequeue/*", error=28)
+        self.fill(store, 1, first=10)
+        self.assertRaises(StoreReadOnly, store.drop_queues, set())
+        self.care(store, 20)
+        self.assertEqual(store.drop_queues(set()), ["T"])
+        self.assertEqual((self.bodies(store), self.fill(store, 1)[0].queue_offset), ([], 0))
+
+    def test_a_deletion_that_is_not_durable(self) -> None:
+        """Nobody knows what is left, so nothing follows it."""
+        store = self.store_on(self.files)
+        self.fill(store, 10)
+        self.files.fail("sync_folder", "consumequeue/*")
+        self.assertRaises(SyncFailed, store.drop_queues, set())
+        self.assertFalse(store.is_writable)
+        self.assertIn("removing queues failed", store.describe()["problem"])
 
     def test_a_roll_that_fails_leaves_the_old_file_alone(self) -> None:
         """After the next file of a queue could not be written its first unit must not go into the full one."""

@@ -167,7 +167,7 @@ class RollTests(KeyIndexCase):
         self.assertEqual(len(self.disk.list("index")), 2)
 
     def test_disk_that_takes_no_more(self) -> None:
-        """Ends the indexing, for good and with one line in the log; what is there is found, and the next process goes on."""
+        """Ends the indexing, with one line in the log; what is there is found, and the next process goes on."""
         for operation in ("create", "write_at"):
             self.disk = MemoryFiles(clock=self.clock)
             self.index = self.fresh()
@@ -178,7 +178,7 @@ class RollTests(KeyIndexCase):
                     self.index.put_all([row(number, "a")])
             self.assertEqual([event["log_level"].name for event in logs], ["error"])
             self.assertIn("No space left", formatEvent(logs[0]))
-            self.assertFalse(self.index.is_complete)
+            self.assertEqual((self.index.is_complete, self.index.can_go_on), (False, True))
             self.index.flush()
             kept = self.found(self.index, "a")
             self.assertEqual(kept, list(range(len(kept))))
@@ -186,6 +186,24 @@ class RollTests(KeyIndexCase):
             again = self.reload(True, START_MS + 5000)
             again.put_all([row(number, "a") for number in range(12)])
             self.assertEqual((self.found(again, "a"), again.is_complete), (list(range(12)), True))
+
+    def test_going_on_when_there_is_room(self) -> None:
+        """From the first record that is missing; keys of it that were put already do no harm, nor do files that had no room."""
+        self.index.put_all([row(number, "a") for number in range(6)])
+        self.disk.fail("create", error=errno.ENOSPC)
+        self.index.put_all([row(6, "a"), row(7, "a", "b"), row(8, "a")])
+        self.assertEqual((self.index.is_complete, self.index.missing_from, len(self.disk.list("index"))), (False, 600, 1))
+        rows = [row(6, "a"), row(7, "a", "b"), row(8, "a"), row(9, "a")]
+        self.disk.fail("write_at", error=errno.ENOSPC, skip=0)
+        self.assertRaises(OSError, self.index.put_missing, rows)
+        self.index.put_missing(rows[:3])
+        self.index.done_until(900, 1000)
+        self.assertEqual((self.index.is_complete, self.index.missing_from), (False, 900))
+        self.index.put_missing(rows[3:])
+        self.index.done_until(1000, 1000)
+        self.index.put_all([row(10, "a")])
+        self.assertEqual((self.found(self.index, "a"), self.found(self.index, "b")), (list(range(11)), [7]))
+        self.assertEqual((self.index.is_complete, len(self.disk.list("index"))), (True, 2))
 
     def test_delete_before(self) -> None:
         """Files whose last record is gone go, oldest first, never the last one."""

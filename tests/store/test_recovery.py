@@ -311,6 +311,54 @@ class QueueDamageTests(RecoveryCase):
             self.assertEqual(self.fill(store, 1)[0].queue_offset, count)
             self.assertEqual(store.report.anomalies, 0)
 
+    def test_made_anew_and_its_queue_is_lost(self) -> None:
+        """The power cut takes the new queue's file, or leaves it empty: the log tells that 0 began a new one, in either kind."""
+        for changes in ({}, {"enable_consume_queue_ext": True}):
+            for keeps_name in (False, True):
+                files = MemoryFiles(clock=self.clock)
+                store = self.store_on(files, **changes)
+                self.fill(store, 14)
+                store.drop_queues(set())
+                self.assertEqual(self.fill(store, 3, first=14)[0].queue_offset, 0)
+                if keeps_name:
+                    files.sync_folder("consumequeue/T/0")
+                store.flush()
+                again = self.reopened(files.crash(), **changes)
+                self.assertEqual((self.bodies(again), again.min_offset("T", 0)), (numbered(3, first=14), 0))
+                self.assertEqual((again.report.anomalies, self.fill(again, 1)[0].queue_offset), (0, 3))
+
+    def test_a_deleted_topic_comes_back_as_it_was(self) -> None:
+        """As with Apache's brokers, while nothing says that there is a new one; the power cut left an empty file of that."""
+        self.store.drop_queues(set())
+        self.store.flush()
+        self.fill(self.store, 1, first=COUNT)
+        self.files.sync_folder("consumequeue/T/0")
+        self.expect(self.files.crash(), COUNT)
+
+    def test_units_given_back_are_durable(self) -> None:
+        """The checkpoint vouches for them already, and so the next crash must not take them."""
+        for is_abnormal in (False, True):
+            self.setUp()
+            self.fill(self.store, 3, topic="U")
+            self.clock.advance(10)
+            self.fill(self.store, 1, topic="V")
+            self.store.close()
+            if is_abnormal:
+                self.files.create("abort", 0)
+                self.files.sync_folder("")
+                damaged = self.files.open("consumequeue/T/0/00000000000000001600")
+                damaged.view()[20:40] = bytes(20)
+                damaged.sync()
+            else:
+                for topic in "TUV":
+                    for name in self.files.list(f"consumequeue/{topic}/0"):
+                        self.files.delete(f"consumequeue/{topic}/0/{name}")
+                    self.files.sync_folder(f"consumequeue/{topic}/0")
+            self.assertGreater(self.reopened(self.files).report.dispatched, 15)
+            again = self.reopened(self.files.crash())
+            self.assertEqual(self.bodies(again), numbered(COUNT))
+            self.assertLess(again.report.checked, 10)
+
     def test_too_short(self) -> None:
         """Units at the end are missing: filled."""
         for files in (self.killed(), self.stopped()):

@@ -108,6 +108,16 @@ class SegmentListTests(SynchronousTestCase):
         row.clear()
         self.assertFalse(self.files.exists("log"))
 
+    def test_a_deletion_that_fails(self) -> None:
+        """Leaves the segment where it is, with what has to be synced."""
+        row = self.with_files(0, 1024)
+        row.segments[0].write_at(0, b"x")
+        self.files.fail("delete")
+        self.assertRaises(OSError, row.delete_first)
+        self.assertEqual(([segment.base for segment in row], row.segments[0].is_dirty), ([0, 1024], True))
+        row.delete_first()
+        self.assertEqual([segment.base for segment in row], [1024])
+
     def test_mark_dirty(self) -> None:
         """From an offset on."""
         row = self.with_files(0, 1024, 2048)

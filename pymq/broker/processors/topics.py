@@ -128,14 +128,18 @@ class TopicAdminProcessor:
         return saved.addCallback(lambda _: self._when_told()).addCallback(lambda _: request.reply())
 
     def _delete(self, request: RemotingCommand) -> Deferred[RemotingCommand]:
-        """Forget a topic with its queues, and how far groups read it: made anew, its queues begin at 0."""
+        """Forget a topic with its queues, and how far groups read it: made anew, its queues begin at 0.
+
+        Java removes the queues of all topics that it does not know, together with this one's; after the loss of `topics.json`
+        these would be all that there are. Who wants that asks for CLEAN_UNUSED_TOPIC.
+        """
         check_master(self._store_config)
         topic = DeleteTopicRequestHeader.from_fields(request.ext_fields).topic
         self._check_changeable(topic)
         self._topics.delete(topic)
         self._offsets.remove_topic(topic)
         self._stats.topic_deleted(topic)
-        self._store.drop_queues(set(self._topics.table))
+        self._store.drop_queues({*self._topics.table, *self._store.describe()["topics"]} - {topic})
         return self._when_saved(self._topics).addCallback(lambda _: request.reply())
 
     def _check_changeable(self, topic: str) -> None:

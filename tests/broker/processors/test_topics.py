@@ -112,6 +112,12 @@ class TopicAdminProcessorTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.ask(215, topic="T")).code, 0)
         self.assert_refused(1, "TBW102", self.ask, 215, topic="TBW102")
 
+    def test_a_deletion_spares_others(self) -> None:
+        """Also topics that nobody knows: what a lost table of topics leaves of them can still be rescued."""
+        self.parts.store.put([draft(), draft("LOST")])
+        self.assertEqual(self.successResultOf(self.ask(215, topic="T")).code, 0)
+        self.assertEqual((self.parts.store.max_offset("T", 0), self.parts.store.max_offset("LOST", 0)), (0, 1))
+
     def test_answers_wait_until_the_table_is_saved(self) -> None:
         """That of a topic made as well as that of one deleted; a save that fails is told."""
         self.parts.saver.is_slow = True
