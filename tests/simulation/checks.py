@@ -92,10 +92,10 @@ def check_store(store: FileMessageStore, model: Model, loss: Loss) -> None:
 def _check_queues(store: FileMessageStore, contents: _Contents, model: Model) -> None:
     """Every record that its queue must have has its unit at the place that it says, and there are no others.
 
-    That is: each behind the place in the log at which the topic was deleted for the last time, and none before it. Only a start, or
-    a deletion that failed, may leave some before it, at the offsets that they had: as Apache's brokers it dispatches what stands
-    behind the newest unit, after a crash what the checkpoint does not vouch for, and nothing in the log says that a topic was
-    deleted. But a message of the new topic does, as soon as there is one: the first says 0, which ends whatever was before.
+    That is: each behind the place in the log at which the topic was deleted for the last time, and none before it. Only a
+    start, or a deletion that failed, may leave some before it, at the offsets that they had: as Apache's brokers it dispatches
+    what stands behind the newest unit, after a crash what the checkpoint does not vouch for, and nothing in the log says that a
+    topic was deleted. But a message of the new topic does, as soon as there is one: the first says 0, which ends what was before.
     """
     for key, messages in sorted(contents.by_queue.items()):
         first, end = store.min_offset(*key), store.max_offset(*key)
