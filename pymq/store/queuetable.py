@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pymq.errors import StoreDamaged
 from pymq.interfaces import IFiles
 from pymq.message.record import TOPIC_BYTES_MAX
 from pymq.message.topics import HALF_TOPIC, LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
@@ -18,6 +19,8 @@ from pymq.store.segment import Segment
 __all__ = ["QueueTable"]
 
 FOLDER = "consumequeue"
+#: Where brokers of 5.x keep the queues of topics with `queue.type=BatchCQ`: each of their records holds many messages.
+BATCH_FOLDER = "batchconsumequeue"
 #: Queue files may be open up to this share of the process's limit, for each takes two descriptors and connections want some; but
 #: always as many as OPEN_MIN.
 LIMIT_SHARE = 6
@@ -83,7 +86,15 @@ class QueueTable:
             self.release()
 
     def load(self, thorough: bool) -> None:
-        """Find all queues and their ends. A folder whose name is no queue id is passed over. Raises StoreDamaged."""
+        """Find all queues and their ends. A folder whose name is no queue id is passed over. Raises StoreDamaged, also for batch
+        queues of 5.x, whose messages would each be as many as a batch has.
+        """
+        for topic in self._files.list(BATCH_FOLDER):
+            if self._files.list(f"{BATCH_FOLDER}/{topic}"):
+                raise StoreDamaged(
+                    f"{BATCH_FOLDER}/{topic} holds batch consume queues of RocketMQ 5.x, which are not read here: "
+                    f"have the messages of topic {topic} consumed by that broker and delete the topic there, then start this one"
+                )
         for topic in self._files.list(FOLDER):
             folder = f"{FOLDER}/{topic}"
             if not self._files.is_folder(folder) or not _can_be_folder(topic):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pymq.errors import StoreDamaged
 from pymq.store.queuetable import QueueTable
 from tests.store.stores import SMALL, StoreCase
 
@@ -52,6 +53,16 @@ class QueueTableTests(StoreCase):
         ):  # fmt: skip
             self.assertIsNone(table.obtain(topic, queue_id), topic)
         self.assertIsNotNone(table.obtain("\u6f22" * 42, 0))
+
+    def test_batch_queues(self) -> None:
+        """Those of 5.x end the start with a sentence; what a deleted one leaves does not."""
+        self.table(("A", 0))
+        self.files.create("batchconsumequeue/BATCHES/0/00000000000000000000", 460)
+        error = self.assertRaises(StoreDamaged, self.loaded)
+        self.assertIn("batchconsumequeue/BATCHES holds batch consume queues of RocketMQ 5.x", str(error))
+        self.files.delete("batchconsumequeue/BATCHES/0/00000000000000000000")
+        self.files.delete("batchconsumequeue/BATCHES/0")
+        self.assertEqual([queue.topic for queue in self.loaded()], ["A"])
 
     def test_drop_unused(self) -> None:
         """Files and folders go; the system's and light queues stay, whoever asks (store.md 9.6)."""
