@@ -79,7 +79,14 @@ class _Contents:
 
 
 def check_store(store: FileMessageStore, model: Model, loss: Loss) -> None:
-    """Log, queues, index and model agree. Messages that are not there although they might be are GONE from now on."""
+    """Log, queues, index and model agree. Messages that are not there although they might be are GONE from now on.
+
+    One that was refused because its turn did not fit on the disk was taken back by zeros. These are durable with the next
+    flush, as everything is, and so a power cut before it may bring the message to life: its sender cannot rely on either.
+    """
+    for sent in model.sent.values():
+        if sent.fate is Fate.REFUSED and sent.answered_at >= loss.since:
+            sent.fate = Fate.UNKNOWN
     contents = _Contents(store)
     _check_messages(store, contents, model)
     _check_acked(contents, model, loss)

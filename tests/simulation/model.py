@@ -25,7 +25,7 @@ class Fate(enum.Enum):
     UNKNOWN = "unknown"
     #: Stored, said the broker, and durable if it promises that.
     ACKED = "acked"
-    #: Refused before anything was written.
+    #: Refused for want of room: nothing of it is left.
     REFUSED = "refused"
     #: It was not in the store after a restart, and must never be again.
     GONE = "gone"
