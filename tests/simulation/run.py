@@ -189,8 +189,9 @@ class Run:
         throw = random.random()
         if throw < 0.3:
             self._say("STOP")
+            stopped_at = world.now
             if not world.stop():
-                return self._after_crash()
+                return self._after_crash(stopped_at)
             self._saved_until = 0.0 if self._is_faulty else world.ended_at
             is_clean = not world.files.exists(ABORT_PATH)
             return Loss() if is_clean else self._loss()
@@ -201,10 +202,13 @@ class Run:
         world.cut(random.choice(list(POWER_CUTS)))
         return self._after_crash()
 
-    def _after_crash(self) -> Loss:
-        """What a power cut may take: answers after the last flush that ended well; of durable ones none."""
+    def _after_crash(self, stopped_at: float = float("inf")) -> Loss:
+        """What a power cut may take: answers after the last flush that ended well; of durable ones none.
+
+        From `stopped_at` on, while the broker stops, offsets are saved only once more, behind a disk that may be slow.
+        """
         world = self._world
-        self._saved_until = 0.0 if self._is_faulty else world.ended_at - OFFSETS_UNSAVED_S
+        self._saved_until = 0.0 if self._is_faulty else min(world.ended_at, stopped_at) - OFFSETS_UNSAVED_S
         if not self._is_faulty:
             late = world.ended_at - world.flushed_at
             if late > 2 * FLUSH_PERIOD_S + 2 * world.longest_flush_s + SLACK_S:
