@@ -45,11 +45,27 @@ def acl():
 
 
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory):
+def acl5():
+    """A broker of 5.x that knows who is who, by its own kind of access control; the one account is its administrator."""
+    account = f'"username":"{ACCESS_KEY}","password":"{SECRET_KEY}"'
+    provider = "org.apache.rocketmq.auth.authentication.provider"
+    with ApacheCluster(
+        "5.5.0",
+        authenticationEnabled="true",
+        authenticationProvider=f"{provider}.DefaultAuthenticationProvider",
+        authenticationMetadataProvider=f"{provider}.LocalAuthenticationMetadataProvider",
+        initAuthenticationUser=f"{{{account}}}",
+        innerClientAuthenticationCredentials=f'{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}',
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module", params=["4.9.7", "5.5.0"])
+def tls(request, tmp_path_factory):
     """A name server and a broker with a certificate of the test authority."""
     properties = tmp_path_factory.mktemp("tls") / "tls.properties"
     properties.write_text(TLS)
-    with ApacheCluster("4.9.7", options=[f"-Dtls.config.file={properties}"]) as cluster:
+    with ApacheCluster(request.param, options=[f"-Dtls.config.file={properties}"]) as cluster:
         yield cluster
 
 
@@ -77,6 +93,13 @@ def there_and_back(namesrv, topic, group, **settings):
 def test_signed_requests_are_served(acl):
     """Sends, heartbeats, pulls, offsets: everything is signed."""
     assert there_and_back(acl.namesrv, "orders", "acl-group", **keys()) == (10, 10)
+
+
+def test_signed_requests_are_served_by_5x(acl5):
+    """The same signature, and the remark for one that is wrong."""
+    assert there_and_back(acl5.namesrv, "orders", "acl-group", **keys()) == (10, 10)
+    with pytest.raises(BrokerRefused, match="check signature failed"):
+        there_and_back(acl5.namesrv, "orders", "acl-group", **keys(secret_key="wrong-one"))
 
 
 @pytest.mark.parametrize(

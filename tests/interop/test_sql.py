@@ -10,7 +10,6 @@ from pymq.store.config import MessageStoreConfig
 from pymq.store.files import DiskFiles
 
 from . import programs
-from .apache import ApacheCluster
 from .programs import Program
 from .pymq_server import PyMQServer
 
@@ -34,13 +33,6 @@ def extended():
     """One broker that keeps filter bit maps."""
     with PyMQServer(**ALLOWED, enableConsumeQueueExt="true", enableCalcFilterBitMap="true") as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def apache():
-    """Apache's, which does too."""
-    with ApacheCluster("4.9.7", **ALLOWED) as cluster:
-        yield cluster
 
 
 def put(server, topic):
@@ -103,12 +95,6 @@ def test_with_bit_maps(extended, family):
 def test_python_at_pymq(pymq, way):
     """Our client at our broker."""
     check("python", pymq, f"sql-python-{way}", **({} if way == "push" else {way: True}))
-
-
-@pytest.mark.parametrize("way", ["push", "pull"])
-def test_python_at_apache(apache, way):
-    """Our client at Apache's broker."""
-    check("python", apache, f"sql-python-{way}", **({} if way == "push" else {way: True}))
 
 
 def test_filters_are_kept(pymq):
