@@ -1,4 +1,4 @@
-"""Our client at real Apache brokers: what it does with ours it does with theirs, together with the Java client of their version."""
+"""Our client at real Apache brokers: what it does at ours it does at theirs, together with the Java client of their version."""
 
 import pytest
 
