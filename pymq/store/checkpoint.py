@@ -34,6 +34,7 @@ class Checkpoint:
         self.physic_ms = 0
         self.logics_ms = 0
         self.index_ms = 0
+        self._written = (0, 0, 0)
 
     @property
     def min_ms(self) -> int:
@@ -57,14 +58,26 @@ class Checkpoint:
         if self._files.exists(self._path):
             data = self._files.read_bytes(self._path)
             if len(data) >= _LONGS.size_bytes:
-                self.physic_ms, self.logics_ms, self.index_ms = _LONGS.unpack_from(data)
+                self.physic_ms, self.logics_ms, self.index_ms = self._written = _LONGS.unpack_from(data)
 
     def flush(self) -> None:
-        """Write the three times durably. Bytes behind them are left alone: 5.x keeps two more there. Raises OSError."""
+        """Write the three times durably. Bytes behind them are left alone: 5.x keeps two more there. Raises OSError.
+
+        The index's goes first and by itself: if a power cut left only the others moved, it would pass for Java's (`is_ours`), and
+        recovery would begin behind keys that the index does not hold.
+        """
         if self._file is None:
             self._file = self._open()
-        self._file.write_at(0, _LONGS.pack(self.physic_ms, self.logics_ms, self.index_ms))
+        times = (self.physic_ms, self.logics_ms, self.index_ms)
+        if self.index_ms != self._written[2]:
+            self._write((*self._written[:2], self.index_ms))
+        self._write(times)
+
+    def _write(self, times: tuple[int, int, int]) -> None:
+        assert self._file is not None, "it was opened"
+        self._file.write_at(0, _LONGS.pack(*times))
         self._file.sync()
+        self._written = times
 
     def close(self) -> None:
         """Give the file back; `flush` opens it anew."""

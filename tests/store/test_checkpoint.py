@@ -87,3 +87,21 @@ class CheckpointTests(SynchronousTestCase):
         checkpoint.index_ms = 5
         checkpoint.flush()
         self.assertEqual(self.load().index_ms, 5)
+
+    def test_a_torn_flush_loses_no_keys(self) -> None:
+        """Wherever the power cut tears it, recovery does not begin behind what the index is said to hold."""
+        checkpoint = self.load()
+        checkpoint.physic_ms = checkpoint.logics_ms = checkpoint.index_ms = 1_700_000_000_000
+        checkpoint.flush()
+        intact = self.disk
+        for syncs in (0, 1):
+            self.disk = intact.kill()
+            checkpoint = self.load()
+            checkpoint.physic_ms = checkpoint.logics_ms = checkpoint.index_ms = 1_700_000_060_001
+            self.disk.fail("sync", "checkpoint", skip=syncs)
+            self.assertRaises(OSError, checkpoint.flush)
+            flushed = self.disk
+            for cut in range(CHECKPOINT.sizeof() + 1):
+                self.disk = flushed.crash(journal_bytes=cut)
+                torn = self.load()
+                self.assertLessEqual(torn.min_ms, torn.index_ms, f"{syncs} syncs, and {cut} bytes of the next write")
