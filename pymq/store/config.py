@@ -13,6 +13,8 @@ from pymq.settings import setting
 #: Bytes of one unit of a consume queue; file sizes are multiples of it.
 QUEUE_UNIT_BYTES = 20
 DEFAULT_DELAY_LEVELS = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
+#: What stands between the folders of a log that Java spreads over several (MessageStoreConfig.MULTI_PATH_SPLITTER).
+LOG_PATH_SPLITTER = ","
 
 _KEPT = "kept for Apache's configuration files; has no effect here"
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -107,6 +109,8 @@ class MessageStoreConfig:
     def __attrs_post_init__(self) -> None:
         """Raises ConfigError for a value that only shows itself wrong as a whole."""
         parse_delay_levels(self.message_delay_level)
+        if LOG_PATH_SPLITTER in self.store_path_commit_log:
+            raise ConfigError("storePathCommitLog", self.store_path_commit_log, "one folder is allowed, not several")
 
     @property
     def consume_queue_file_bytes(self) -> int:

@@ -37,5 +37,10 @@ class MessageStoreConfigTests(SynchronousTestCase):
 
     def test_bad_values(self) -> None:
         """Never make a configuration."""
-        for wrong in ({"message_delay_level": "1s 5x"}, {"message_delay_level": ""}, {"flush_disk_type": "NEVER"}):
+        for wrong in (
+            {"message_delay_level": "1s 5x"},
+            {"message_delay_level": ""},
+            {"flush_disk_type": "NEVER"},
+            {"store_path_commit_log": "/disk1/log,/disk2/log"},
+        ):
             self.assertRaises(ConfigError, MessageStoreConfig, **wrong)
