@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import msgspec
+
 from pymq.client.adminbase import AdminBase, operation
 from pymq.client.queries import address_of
 from pymq.client.results import ConsumeProgress, QueueProgress
@@ -65,8 +67,7 @@ class GroupAdmin(AdminBase):
         await self._at_all(masters, lambda address: self._api.ask(address, code, body=body))
 
     def _wrapped(self, config: SubscriptionGroupConfig) -> SubscriptionGroupConfig:
-        members = {name: getattr(config, name) for name in config.__struct_fields__}
-        return SubscriptionGroupConfig(**{**members, "group_name": self.namespace.wrap(config.group_name)})
+        return msgspec.structs.replace(config, group_name=self.namespace.wrap(config.group_name))
 
     @operation
     async def delete_group(self, group: str, where: str | None = None, *, with_offsets: bool = False) -> None:
