@@ -29,9 +29,10 @@ def supported_versions():
 @cache
 def interpreter(version):
     """The path of a Python of that version: this one, one on the PATH or one of pyenv's; None where there is none."""
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    folders = {Path(sys.base_prefix).parent, Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"}
+    kept = [path for folder in sorted(folders) for path in sorted(folder.glob(f"{version}.*/bin/python"), reverse=True)]
     named = shutil.which(f"python{version}")
-    for candidate in (sys.executable, *filter(None, [named]), *sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)):
+    for candidate in (sys.executable, *filter(None, [named]), *kept):
         # A name alone says little: pyenv puts one on the PATH for each version that it has, also for those that are not in use.
         asked = subprocess.run(
             [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True

@@ -1,6 +1,7 @@
 """What is in the distributions, and what they say of themselves."""
 
 import configparser
+import sys
 import tarfile
 import zipfile
 from email.parser import Parser
@@ -33,12 +34,9 @@ def metadata(wheel):
     return Parser().parsestr(wheel.read(DIST_INFO + "METADATA").decode())
 
 
-def test_this_machine_has_pythons_at_both_ends():
-    """The oldest that is supported, and one of the two newest."""
-    found, supported = found_versions(), supported_versions()
-    print("found:", *found, "not found:", *(version for version in supported if version not in found))
-    assert found[0] == supported[0]
-    assert supported.index(found[-1]) >= len(supported) - 2, f"the newest found is {found[-1]}"
+def test_this_python_is_among_those_that_are_tried():
+    """Others are where the machine has them; those that it has not are named as skipped."""
+    assert f"{sys.version_info.major}.{sys.version_info.minor}" in found_versions()
 
 
 def test_the_wheel_has_the_package_and_nothing_else(wheel, source_files):
