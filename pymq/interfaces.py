@@ -149,8 +149,8 @@ class IMessageStore(Interface):
     def store_time(topic, queue_id, queue_offset):
         """When the message was stored, in milliseconds since the epoch; -1 when it is not there."""
 
-    def drop_queues(topics_to_keep):
-        """Remove the queues of every topic not in the set `topics_to_keep`, apart from system queues; their names as a list."""
+    def drop_queues(is_unwanted):
+        """Remove the queues of topics of which `is_unwanted(topic)` is true, apart from system queues; these topics, sorted."""
 
     def flush():
         """Make everything put so far durable; the log offset up to which it is. May block.

@@ -51,6 +51,8 @@ NOT_ALLOWED_SEND = frozenset(
     {SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC, TRANS_CHECK_MAX_TIME_TOPIC, SELF_TEST_TOPIC, OFFSET_MOVED_EVENT}
 )
 
+_KEPT_QUEUES = frozenset({SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC})
+
 DEFAULT_PRODUCER_GROUP = "DEFAULT_PRODUCER"
 DEFAULT_CONSUMER_GROUP = "DEFAULT_CONSUMER"
 CLIENT_INNER_PRODUCER_GROUP = "CLIENT_INNER_PRODUCER"
@@ -96,6 +98,11 @@ def check_group(name: str | None) -> None:
         raise ValueError(f"the specified group is longer than group max length {GROUP_LENGTH_MAX}.")
     if not _NAME.match(name):
         raise ValueError(f"the specified group[{name}] contains illegal characters, allowing only {NAME_CHARACTERS}")
+
+
+def keeps_queues(topic: str) -> bool:
+    """Whether the queues of a topic stay, whoever wants them removed: those of the system's own work, and light queues."""
+    return topic in _KEPT_QUEUES or topic.startswith(LMQ_PREFIX)
 
 
 def is_system_topic(name: str) -> bool:

@@ -7,7 +7,7 @@ Records have the same bytes and offsets as on disk, in one log without files; so
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -18,14 +18,12 @@ from pymq.interfaces import IArrivalListener, IClock, IMessageStore
 from pymq.message.flags import TRANSACTION_MASK, TRANSACTION_ROLLBACK, is_queued
 from pymq.message.record import BLANK_BYTES, PROPERTIES_BYTES_MAX, TOPIC_BYTES_MAX, RecordDraft, encode_record, record_size
 from pymq.message.results import BitFilter, FoundByKey, GetResult, GetStatus, PutResult, PutStatus
-from pymq.message.topics import HALF_TOPIC, LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
+from pymq.message.topics import keeps_queues
 from pymq.store.config import MessageStoreConfig
 from pymq.store.dispatch import BitMapOf, unit_code
 from pymq.store.reading import is_match, outside
 
 __all__ = ["MemoryMessageStore"]
-
-_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC})
 
 
 @attrs.define
@@ -203,11 +201,10 @@ class MemoryMessageStore:
         units = self._queues.get((topic, queue_id), ())
         return units[queue_offset].store_ms if 0 <= queue_offset < len(units) else -1
 
-    def drop_queues(self, topics_to_keep: set[str]) -> list[str]:
-        """Forget the queues of every other topic, apart from the system's and light queues; the topics, sorted."""
+    def drop_queues(self, is_unwanted: Callable[[str], bool]) -> list[str]:
+        """Forget the queues of unwanted topics, apart from the system's and light queues; the topics, sorted."""
         self._check_open()
-        kept = _KEPT_TOPICS.union(topics_to_keep)
-        keys = [key for key in self._queues if key[0] not in kept and not key[0].startswith(LMQ_PREFIX)]
+        keys = [key for key in self._queues if is_unwanted(key[0]) and not keeps_queues(key[0])]
         for key in keys:
             del self._queues[key]
         return sorted({topic for topic, _ in keys})

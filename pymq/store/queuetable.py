@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from pymq.errors import StoreDamaged
 from pymq.interfaces import IFiles
 from pymq.message.record import TOPIC_BYTES_MAX
-from pymq.message.topics import HALF_TOPIC, LMQ_PREFIX, OP_HALF_TOPIC, SCHEDULE_TOPIC
+from pymq.message.topics import keeps_queues
 from pymq.store.config import MessageStoreConfig
 from pymq.store.consumequeue import ConsumeQueue
 from pymq.store.consumequeueext import FOLDER as EXT_FOLDER
@@ -27,8 +27,6 @@ LIMIT_SHARE = 6
 OPEN_MIN = 64
 
 _QUEUE_ID_MAX = 2**31 - 1
-#: Topics whose queues are never dropped as unused.
-_KEPT_TOPICS = frozenset({SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC})
 
 
 class QueueTable:
@@ -131,13 +129,12 @@ class QueueTable:
         """Remove all queues: there is no log, so what they point at is gone (store.md 5.7)."""
         self._remove(list(self._table))
 
-    def drop_unused(self, topics_to_keep: Iterable[str]) -> list[str]:
-        """Remove the queues of topics that are not kept, apart from the system's and light queues; the topics, sorted.
+    def drop(self, is_unwanted: Callable[[str], bool]) -> list[str]:
+        """Remove the queues of unwanted topics, apart from the system's and light queues; the topics, sorted.
 
         Raises OSError; what is left of a queue is then its newest part, and it is numbered on.
         """
-        kept = _KEPT_TOPICS.union(topics_to_keep)
-        keys = [key for key in self._table if key[0] not in kept and not key[0].startswith(LMQ_PREFIX)]
+        keys = [key for key in self._table if is_unwanted(key[0]) and not keeps_queues(key[0])]
         self._remove(keys)
         return sorted({topic for topic, _ in keys})
 

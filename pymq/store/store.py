@@ -6,7 +6,7 @@ One thread, the reactor's, calls everything but `flush`, which may run in anothe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.logger import Logger
@@ -287,8 +287,8 @@ class FileMessageStore:
 
     # Care
 
-    def drop_queues(self, topics_to_keep: set[str]) -> list[str]:
-        """Remove the queues of every topic not in the set, apart from system queues; the topics' names.
+    def drop_queues(self, is_unwanted: Callable[[str], bool]) -> list[str]:
+        """Remove the queues of unwanted topics, apart from system queues; the topics, sorted.
 
         Raises OSError; queues may then be left, and this can be tried again, but for an error after which nothing is taken.
         Raises StoreReadOnly while messages wait for room in their queues, which these would bring back.
@@ -297,7 +297,7 @@ class FileMessageStore:
         if self._undispatched:
             raise StoreReadOnly(f"queues cannot be removed now: {self._why_unwritable()}")
         try:
-            return self._queues.drop_unused(topics_to_keep)
+            return self._queues.drop(is_unwanted)
         except SyncFailed as error:
             self._fail("removing queues", error)
             raise

@@ -40,6 +40,11 @@ class SystemNameTests(SynchronousTestCase):
         self.assertEqual(len(topics.NOT_ALLOWED_SEND), 6)
         self.assertNotIn("TBW102", topics.NOT_ALLOWED_SEND)
 
+    def test_queues_that_stay(self) -> None:
+        """Those of the system's own work, and light queues; a group's retries may go."""
+        stay = {"SCHEDULE_TOPIC_XXXX", "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "%LMQ%x"}
+        self.assertEqual({topic for topic in (*stay, "T", "%RETRY%group", "TBW102") if topics.keeps_queues(topic)}, stay)
+
     def test_topics_of_a_group(self) -> None:
         """Retry, dead letters."""
         self.assertEqual((topics.retry_topic("g"), topics.dlq_topic("g")), ("%RETRY%g", "%DLQ%g"))

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from pymq.broker.config import BrokerConfig
-from pymq.message.topics import HALF_TOPIC, OP_HALF_TOPIC, SCHEDULE_TOPIC
+from pymq.message.topics import keeps_queues
 from pymq.services.broker import BrokerController
 from pymq.settings import read_settings
 from pymq.store.config import MessageStoreConfig
@@ -145,14 +145,14 @@ class World:
             if machine.is_on:
                 self.on_offsets_removed(topic)
 
-        def watched(topics_to_keep: set[str]) -> list[str]:
+        def watched(is_unwanted: Callable[[str], bool]) -> list[str]:
             if not machine.is_on:
                 return []
             log_end = store.describe()["log_max_offset"]
-            topics = {queue.topic for queue in store._queues} - topics_to_keep - {SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC}
+            topics = {queue.topic for queue in store._queues if is_unwanted(queue.topic) and not keeps_queues(queue.topic)}
             is_whole = False
             try:
-                dropped: list[str] = drop_queues(topics_to_keep)
+                dropped: list[str] = drop_queues(is_unwanted)
                 is_whole = True
                 return dropped
             finally:

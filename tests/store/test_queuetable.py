@@ -64,13 +64,13 @@ class QueueTableTests(StoreCase):
         self.files.delete("batchconsumequeue/BATCHES/0")
         self.assertEqual([queue.topic for queue in self.loaded()], ["A"])
 
-    def test_drop_unused(self) -> None:
+    def test_drop(self) -> None:
         """Files and folders go; the system's and light queues stay, whoever asks (store.md 9.6)."""
         table = self.table(
             ("A", 0), ("B", 0), ("B", 1), ("SCHEDULE_TOPIC_XXXX", 3), ("RMQ_SYS_TRANS_OP_HALF_TOPIC", 0),
             ("RMQ_SYS_TRANS_HALF_TOPIC", 0), ("%LMQ%x", 0),
         )  # fmt: skip
-        self.assertEqual(table.drop_unused({"A"}), ["B"])
+        self.assertEqual(table.drop(lambda topic: topic != "A"), ["B"])
         self.assertFalse(self.files.exists("consumequeue/B"))
         self.assertEqual(len(self.loaded()), 5)
 

@@ -102,7 +102,7 @@ class AdminProcessor:
         return request.reply()
 
     def _clean_topics(self, request: RemotingCommand) -> RemotingCommand:
-        self._store.drop_queues(set(self._topics.table))
+        self._store.drop_queues(lambda topic: topic not in self._topics.table)
         return request.reply()
 
     def _queue_units(self, request: RemotingCommand) -> RemotingCommand:

@@ -139,7 +139,7 @@ class TopicAdminProcessor:
         self._topics.delete(topic)
         self._offsets.remove_topic(topic)
         self._stats.topic_deleted(topic)
-        self._store.drop_queues({*self._topics.table, *self._store.describe()["topics"]} - {topic})
+        self._store.drop_queues(lambda name: name == topic)
         return self._when_saved(self._topics).addCallback(lambda _: request.reply())
 
     def _check_changeable(self, topic: str) -> None:
