@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,9 @@ def compare(options: Any, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="pymq-bench-") as log_folder:
         makers: list[Callable[[str], Side]] = []
         if options["java"]:
-            makers.append(lambda group: java_side(options["java"], namesrv, group, log_folder))
+            makers.append(partial(java_side, options["java"], namesrv, log_folder=log_folder))
         for manner in options["manners"]:
-            makers.append(lambda group, manner=manner: our_side(manner, namesrv, group))  # type: ignore[misc]
+            makers.append(partial(our_side, manner, namesrv))
         names: list[str] = [""] * len(makers)
         rounds: list[list[Rates]] = [[] for _ in makers]
         for number in range(options["rounds"]):

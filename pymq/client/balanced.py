@@ -15,13 +15,16 @@ from pymq.client.consumer import Consumer
 from pymq.client.hooks import ConsumeMessageHook
 from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.messageselector import MessageSelector, subscription_of
+from pymq.client.popsettling import PopProcessQueue
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.rebalance import Rebalancer
 from pymq.client.results import ServiceState
+from pymq.client.running import running_info
 from pymq.client.share import Share, SharedOut, everything
 from pymq.errors import ClientError
 from pymq.interfaces import IDocuments
 from pymq.message.topics import check_topic
+from pymq.wire.bodies.connections import ConsumerRunningInfo
 from pymq.wire.bodies.heartbeat import EXPRESSION_TAG, SUBSCRIBE_ALL, ConsumerData, SubscriptionData
 from pymq.wire.bodies.messagequeue import MessageQueue
 
@@ -225,3 +228,25 @@ class BalancedConsumer(Consumer[B]):
             except EXPECTED_ERRORS as error:
                 self._log.warn("the offset of {queue} could not be set: {error}", queue=queue, error=error)
         self.instance.rebalance_soon()
+
+    def running_info(self) -> ConsumerRunningInfo:
+        """What this consumer does, for operators."""
+        return running_info(
+            self.consume_type,
+            self.instance,
+            self.group,
+            started_ms=int(self._started_s * 1000),
+            subscriptions=self._subscriptions.values(),
+            queues=self._rebalancer.queues.values(),
+            offsets=self._offsets,
+            popped=self._popped(),
+            more=self._properties(),
+        )
+
+    def _popped(self) -> Iterable[PopProcessQueue]:
+        """The queues that are popped, for `running_info`."""
+        return ()
+
+    def _properties(self) -> dict[str, str]:
+        """Further properties for `running_info`."""
+        return {"PROP_CONSUMEORDERLY": "false"}

@@ -17,14 +17,12 @@ from pymq.client.messageselector import MessageSelector
 from pymq.client.polls import Polls
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.results import ServiceState
-from pymq.client.running import running_info
 from pymq.client.share import Assigned, Share
 from pymq.client.tasks import all_of
 from pymq.client.topicwatch import TopicListener, TopicWatch
 from pymq.errors import ClientError
 from pymq.message.message import StoredMessage
 from pymq.periodic import Periodic
-from pymq.wire.bodies.connections import ConsumerRunningInfo
 from pymq.wire.bodies.heartbeat import SUBSCRIBE_ALL, ConsumerData
 from pymq.wire.bodies.messagequeue import MessageQueue
 
@@ -305,16 +303,3 @@ class LitePullConsumer(BalancedConsumer[LitePullConfig]):
     def consumer_data(self) -> ConsumerData:
         """Its part of the heartbeat, in which assigned queues are no subscriptions."""
         return super().consumer_data() if self._assigned is None else self._heartbeat_part(())
-
-    def running_info(self) -> ConsumerRunningInfo:
-        """What this consumer does, for operators."""
-        return running_info(
-            self.consume_type,
-            self.instance,
-            self.group,
-            started_ms=int(self._started_s * 1000),
-            subscriptions=self._subscriptions.values(),
-            queues=self._rebalancer.queues.values(),
-            offsets=self._offsets,
-            more={"PROP_CONSUMEORDERLY": "false"},
-        )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pymq.client.balanced import BalancedConsumer
@@ -14,18 +15,18 @@ from pymq.client.listening import Listener, ListenerCall, restore_topics
 from pymq.client.orderly import OrderlyConsumption
 from pymq.client.popper import Popper
 from pymq.client.popping import PopClient
-from pymq.client.popsettling import PopVerdicts
+from pymq.client.popsettling import PopProcessQueue, PopVerdicts
 from pymq.client.processqueue import ProcessQueue
 from pymq.client.puller import Puller
 from pymq.client.results import ConsumeContext, ServiceState
-from pymq.client.running import direct_result, running_info
+from pymq.client.running import direct_result
 from pymq.client.send import Sender
 from pymq.client.sendback import SendBack
 from pymq.client.share import BROKERS_STRATEGIES, GivenByBroker, Share
 from pymq.errors import ClientError, ConfigError, NotSupported
 from pymq.message.message import StoredMessage
 from pymq.message.topics import is_retry_topic, pop_retry_topic, retry_topic
-from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
+from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult
 from pymq.wire.bodies.heartbeat import SUBSCRIBE_ALL, build_subscription
 from pymq.wire.bodies.messagequeue import MessageQueue
 
@@ -239,22 +240,14 @@ class PushConsumer(BalancedConsumer[PushConfig]):
             self._popper.let_go_others(self._subscriptions)
         return await super().rebalance()
 
-    def running_info(self) -> ConsumerRunningInfo:
-        """What this consumer does, for operators."""
-        return running_info(
-            self.consume_type,
-            self.instance,
-            self.group,
-            started_ms=int(self._started_s * 1000),
-            subscriptions=self._subscriptions.values(),
-            queues=self._rebalancer.queues.values(),
-            offsets=self._offsets,
-            popped=() if self._popper is None else self._popper.queues.values(),
-            more={
-                "PROP_THREADPOOL_CORE_SIZE": str(self.config.consume_concurrency),
-                "PROP_CONSUMEORDERLY": str(self._is_orderly).lower(),
-            },
-        )
+    def _popped(self) -> Iterable[PopProcessQueue]:
+        return () if self._popper is None else self._popper.queues.values()
+
+    def _properties(self) -> dict[str, str]:
+        return {
+            "PROP_THREADPOOL_CORE_SIZE": str(self.config.consume_concurrency),
+            "PROP_CONSUMEORDERLY": str(self._is_orderly).lower(),
+        }
 
     async def consume_directly(self, message: StoredMessage) -> ConsumeMessageDirectlyResult:
         """Give the listener one message (an operator's command)."""

@@ -67,8 +67,8 @@ def running_info(
             **more,
         },
         subscription_set=subscribed,
-        mq_table={held.queue: queue_info(held, offsets.read(held.queue)) for held in queues},  # type: ignore[misc]
-        mq_pop_table=pop_table or None,  # type: ignore[arg-type]
+        mq_table={held.queue: queue_info(held, offsets.read(held.queue)) for held in queues},  # type: ignore[misc]  # as next
+        mq_pop_table=pop_table or None,  # type: ignore[arg-type]  # takes MessageQueues as keys too
         status_table={one.topic: instance.stats.status_of(group, one.topic) for one in subscribed},
     )
 

@@ -60,6 +60,11 @@ class ApacheCluster:
             self._wait("broker", lambda: wire.has_broker(self.namesrv, self.name, self.broker))
 
     @property
+    def java_version(self):
+        """Which Java client, and which of the tools, go with it; those of 4.9 are newer than its servers here."""
+        return "4.9.8" if self.version.startswith("4.") else self.version
+
+    @property
     def name(self):
         """The broker's name."""
         return self.config.get("brokerName", BROKER_NAME)

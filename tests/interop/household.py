@@ -9,6 +9,7 @@ seen by the next one.
 
 import hashlib
 import json
+import math
 import time
 from collections import Counter
 
@@ -35,7 +36,6 @@ NEXT_MS = 15_000
 #: Brokers round the times of delayed messages.
 EARLY_MS = 1000
 WAIT_S = 90
-ASKED_MOST = 100
 FIELDS = ("readQueueNums", "writeQueueNums", "perm", "topicFilterType", "topicSysFlag", "order")
 #: Small files, so that each kind rolls; both brokers of a directory must use the same. The log's hold one message of the largest.
 STORE = {
@@ -244,7 +244,7 @@ class Household:
         with Program("python", "transaction", namesrv=server.namesrv, **flags) as producer:
             (asked, *_) = producer.wait_event("checked", 1, WAIT_S)
             # A broker asks again when the answer comes after its next round, and believes each answer.
-            self.dealt[asked["body_prefix"]] = ASKED_MOST
+            self.dealt[asked["body_prefix"]] = math.inf
             self.wait_deals(server)
             producer.stop()
             asked = Counter(event["body_prefix"] for event in producer.of("checked"))

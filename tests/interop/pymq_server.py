@@ -36,6 +36,8 @@ class PyMQProcess:
     """
 
     booted = BOOTED
+    #: The Java client and tools whose servers it is like.
+    java_version = "4.9.8"
 
     def __init__(self, on_line=None):
         self._work = WorkFolder("pymq-server-")

@@ -19,9 +19,8 @@ NOT_ONLINE = 206
 
 @pytest.fixture(scope="module", params=["pymq", "4.9.7", "5.5.0"])
 def server(request):
-    """A broker of each kind; `java` is the version of the tools that go with it."""
+    """A broker of each kind."""
     with PyMQServer() if request.param == "pymq" else ApacheCluster(request.param) as running:
-        running.java = "5.5.0" if request.param == "5.5.0" else "4.9.8"
         yield running
 
 
@@ -34,7 +33,7 @@ def admin(server):
 
 def mqadmin(server, command, *arguments):
     """What mqadmin prints."""
-    done = toolchain.mqadmin(server.java, [command, "-n", server.namesrv, *arguments])
+    done = toolchain.mqadmin(server.java_version, [command, "-n", server.namesrv, *arguments])
     assert done.returncode == 0 and "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stdout
 
@@ -79,7 +78,7 @@ def test_a_group_that_is_online(server, admin):
     topic, group = server.create_topic("admin-online"), "CG-admin-online"
     sent = programs.send("python", server, topic, COUNT, size=100, key_prefix="K").of("sent")
     flags = {"namesrv": server.namesrv, "topic": topic, "group": group, "at_once": True}
-    with programs.Program(f"java-{server.java}", "receive", **flags) as java:
+    with programs.Program(f"java-{server.java_version}", "receive", **flags) as java:
         java.wait_received("P", COUNT)
         connection = until(lambda: admin.consumer_connections(group), "the connection")
         (member,) = connection.connection_set

@@ -26,19 +26,14 @@ def exchange(server, topic, sender, receiver, count, **receiving):
     checks.acked_are_there(sent, got)
 
 
-def java_for(cluster):
-    """The Java client that belongs to a server."""
-    return "java-4.9.8" if cluster.version.startswith("4.") else "java-5.5.0"
-
-
 def test_python_to_java(apache):
     """10,000 messages of our client go through Apache to Java."""
-    exchange(apache, "python-to-java", "python", java_for(apache), MANY)
+    exchange(apache, "python-to-java", "python", f"java-{apache.java_version}", MANY)
 
 
 def test_java_to_python(apache):
     """10,000 messages of Java go through Apache to our client."""
-    exchange(apache, "java-to-python", java_for(apache), "python", MANY)
+    exchange(apache, "java-to-python", f"java-{apache.java_version}", "python", MANY)
 
 
 @pytest.mark.parametrize("mode", ["batch", "async", "oneway", "ordered"])

@@ -35,7 +35,7 @@ def apache(request):
 @pytest.fixture
 def java(apache):
     """The Java client of that version."""
-    return "java-4.9.8" if apache.version.startswith("4.") else "java-5.5.0"
+    return f"java-{apache.java_version}"
 
 
 @pytest.mark.parametrize("way", ["broadcast", "pull"])

@@ -18,9 +18,8 @@ SETTLE_S = 90
 
 @pytest.fixture(scope="module", params=["pymq", "4.9.7", "5.5.0"])
 def server(request):
-    """A broker of each kind; `family` is the Java client that goes with it."""
+    """A broker of each kind."""
     with PyMQServer() if request.param == "pymq" else ApacheCluster(request.param) as running:
-        running.family = "java-5.5.0" if request.param == "5.5.0" else "java-4.9.8"
         yield running
 
 
@@ -34,10 +33,11 @@ def test_one_group_with_java(server):
     """Java's lite pull and push consumers and ours share the queues; ours takes over what dead ones leave. Nothing is lost."""
     topic = server.create_topic("lite-group", QUEUES)
     base = {"namesrv": server.namesrv, "topic": topic, "group": "CG-lite", "at_once": True}
+    java = f"java-{server.java_version}"
     with contextlib.ExitStack() as stack:
         ours, lite, push = (
             stack.enter_context(programs.Program(family, "receive", instance=name, **base, **{name: name == "litepull"}))
-            for family, name in (("python", "litepull"), (server.family, "litepull"), (server.family, "push"))
+            for family, name in (("python", "litepull"), (java, "litepull"), (java, "push"))
         )
         members = (ours, lite, push)
         for member in members:
@@ -77,5 +77,5 @@ def test_java_goes_on_where_ours_committed(server):
         assert (committed(server, group, topic, 0), consumer.committed(queue)) == (40, 40)
         assert [message.queue_offset for message in consumer.poll(30, 5)] == list(range(40, 45))
     assert committed(server, group, topic, 0) == 40
-    got = programs.receive(server.family, server, topic, 10, group=group, litepull=True).of("received")
+    got = programs.receive(f"java-{server.java_version}", server, topic, 10, group=group, litepull=True).of("received")
     assert sorted(event["queueOffset"] for event in got) == list(range(40, 50))

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 
 from pymq.client import Message
 from pymq.errors import PyMQError
@@ -62,6 +63,16 @@ def body(seq):
     return b"%d" % seq
 
 
+async def sends(producer, topic, pause):
+    """Send until it is enough; `pause()` gives what is awaited in between."""
+    seq = 0
+    while not enough.is_set():
+        with Send(seq):
+            await producer.send(Message(topic, body(seq)))
+        seq += 1
+        await pause()
+
+
 def run_deferred(topic, common, sending):
     """On Twisted: a producer, a push consumer, one in order, and one that pulls by hand."""
     from twisted.internet import reactor
@@ -69,14 +80,6 @@ def run_deferred(topic, common, sending):
     from twisted.internet.task import deferLater, react
 
     from pymq.client import Producer, PullConsumer, PushConsumer
-
-    async def sends(producer):
-        seq = 0
-        while not enough.is_set():
-            with Send(seq):
-                await producer.send(Message(topic, body(seq)))
-            seq += 1
-            await deferLater(reactor, PAUSE_S)
 
     async def pulls(consumer, queue, offset):
         while not over.is_set():
@@ -101,7 +104,7 @@ def run_deferred(topic, common, sending):
             await client.start()
         for queue in await pull.fetch_subscribe_queues(topic):
             ensureDeferred(pulls(pull, queue, 0)).addErrback(lambda _: None)  # what the shutdown ends
-        sending_ended = ensureDeferred(sends(producer))
+        sending_ended = ensureDeferred(sends(producer, topic, partial(deferLater, reactor, PAUSE_S)))
         while not over.is_set():
             await deferLater(reactor, 0.05)
         await sending_ended
@@ -119,14 +122,6 @@ def run_aio(topic, common, sending):
     """On asyncio: a producer and a consumer in a loop."""
     from pymq.aio import Producer, PushConsumer
 
-    async def sends(producer):
-        seq = 0
-        while not enough.is_set():
-            with Send(seq):
-                await producer.send(Message(topic, body(seq)))
-            seq += 1
-            await asyncio.sleep(PAUSE_S)
-
     async def receives(consumer):
         async for message in consumer:
             got("loop", message)
@@ -135,7 +130,10 @@ def run_aio(topic, common, sending):
         consumer = PushConsumer(f"{topic}-loop", **FROM_FIRST, **common)
         consumer.subscribe(topic)
         async with Producer(f"{topic}-producers", **sending, **common) as producer, consumer:
-            receiving, sent = asyncio.create_task(receives(consumer)), asyncio.create_task(sends(producer))
+            receiving, sent = (
+                asyncio.create_task(receives(consumer)),
+                asyncio.create_task(sends(producer, topic, partial(asyncio.sleep, PAUSE_S))),
+            )
             while not over.is_set():
                 await asyncio.sleep(0.05)
             receiving.cancel()
