@@ -17,6 +17,8 @@ PAIRS = (*((family, family) for family in FAMILIES), ("java-4.9.8", "python"), (
 WORK_MS = 20
 #: A little more than is consumed, so that there is always something in hand; and so much at the beginning.
 SEND_INTERVAL_MS = 4
+#: So little that it shows who has a queue, and adds up to nothing.
+TRICKLE_INTERVAL_MS = 100
 BACKLOG = 200
 #: What happens in the middle happens after so many messages, and so many after a restart show what came of it.
 WARM = 40
@@ -46,14 +48,21 @@ def fill(server, topic, per_queue):
 
 
 @contextlib.contextmanager
-def stream(server, topic):
-    """While the block runs, more messages come to each queue than are consumed."""
-    fill(server, topic, BACKLOG)
-    flags = {"group": "PG-order", "size": 64, "mode": "ordered", "forever": True, "interval_ms": SEND_INTERVAL_MS, "quiet": True}
+def trickle(server, topic, interval_ms=TRICKLE_INTERVAL_MS):
+    """While the block runs, messages come to the queues in turn."""
+    flags = {"group": "PG-order", "size": 64, "mode": "ordered", "forever": True, "interval_ms": interval_ms, "quiet": True}
     with Program("python", "send", namesrv=server.namesrv, topic=topic, **flags) as sender:
         sender.wait_event("ready")
         yield
         sender.stop()
+
+
+@contextlib.contextmanager
+def stream(server, topic):
+    """While the block runs, more messages come to each queue than are consumed."""
+    fill(server, topic, BACKLOG)
+    with trickle(server, topic, SEND_INTERVAL_MS):
+        yield
 
 
 def consumer(server, family, topic, instance, **flags):
@@ -64,10 +73,24 @@ def consumer(server, family, topic, instance, **flags):
 
 @contextlib.contextmanager
 def two_consumers(server, family, topic):
-    """Two of one group that shared the queues while they were empty."""
+    """Two of one group, each at work with half of the queues.
+
+    That a queue is theirs to read is not enough: Go's client does not unlock a queue that it gives up
+    (removeUnnecessaryMessageQueue), so that who takes it waits for up to 60 s.
+    """
     with consumer(server, family, topic, "one") as one, consumer(server, family, topic, "two") as two:
-        for member in (one, two):
+
+        def shared():
+            """Each was the last to consume of half of the queues."""
+            events = [(event["at"], event["queueId"], name) for name, member in pair.items() for event in member.of("consumed")]
+            last = {queue: name for _, queue, name in sorted(events)}
+            return all(list(last.values()).count(name) == QUEUES // 2 for name in pair)
+
+        pair = {"one": one, "two": two}
+        for member in pair.values():
             member.wait_queues(QUEUES // 2, HAND_OVER_S)
+        with trickle(server, topic):
+            two.child.wait_for(shared, HAND_OVER_S, f"both of {family} at work")
         yield one, two
 
 

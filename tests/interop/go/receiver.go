@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
@@ -34,7 +33,8 @@ type receiver struct {
 	mutex       sync.Mutex
 	distinct    map[string]bool
 	queuesShown int
-	busy        int32
+	// Each call of the listener holds it, and the end takes it for good: no message begins that the client would not note.
+	working sync.RWMutex
 }
 
 func receive(flags *flags, stop *stop) (int, error) {
@@ -101,8 +101,8 @@ func (r *receiver) push() error {
 		return err
 	}
 	err = client.Subscribe(r.topic, r.selector, func(_ context.Context, all ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
-		atomic.AddInt32(&r.busy, 1)
-		defer atomic.AddInt32(&r.busy, -1)
+		r.working.RLock()
+		defer r.working.RUnlock()
 		r.received(all)
 		return consumer.ConsumeSuccess, nil
 	})
@@ -122,9 +122,7 @@ func (r *receiver) wait() {
 		time.Sleep(flushEvery)
 		flush()
 	}
-	for atomic.LoadInt32(&r.busy) > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	r.working.Lock()
 	time.Sleep(settle)
 }
 
