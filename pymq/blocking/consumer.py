@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pymq import aio
-from pymq.blocking.face import Face, handed, in_threads, waited
+from pymq.blocking.callbacks import Callbacks
+from pymq.blocking.face import Face, handed, waited
 from pymq.blocking.loopthread import LOOP_THREAD
 from pymq.client.balanced import QueueListener
 from pymq.client.hooks import ConsumeMessageHook
@@ -48,8 +48,8 @@ class PushConsumer(Face[aio.PushConsumer]):
     ) -> None:
         """Raises ConfigError, ClientError."""
 
-        def make(executor: ThreadPoolExecutor) -> aio.PushConsumer:
-            threaded = None if listener is None else in_threads(executor, listener)
+        def make(callbacks: Callbacks) -> aio.PushConsumer:
+            threaded = None if listener is None else callbacks.in_threads(listener)
             return aio.PushConsumer(group, listener=threaded, orderly=orderly, hooks=hooks, documents=documents, **settings)
 
         super().__init__(make)
@@ -107,8 +107,8 @@ class LitePullConsumer(Face[aio.LitePullConsumer]):
     ) -> None:
         """Raises ConfigError, ClientError."""
 
-        def make(executor: ThreadPoolExecutor) -> aio.LitePullConsumer:
-            listener = None if queue_listener is None else in_threads(executor, queue_listener)
+        def make(callbacks: Callbacks) -> aio.LitePullConsumer:
+            listener = None if queue_listener is None else callbacks.in_threads(queue_listener)
             return aio.LitePullConsumer(group, hooks=hooks, documents=documents, queue_listener=listener, **settings)
 
         super().__init__(make)
@@ -133,7 +133,7 @@ class LitePullConsumer(Face[aio.LitePullConsumer]):
         """Have `listener` called with the topic and its queues when they are others than before; looked at every
         `topic_metadata_check_interval_s`.
         """
-        self._register_listener(topic, in_threads(self._executor, listener))
+        self._register_listener(topic, self._callbacks.in_threads(listener))
 
     @property
     def queues(self) -> list[MessageQueue]:

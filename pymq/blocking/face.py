@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pymq import aio
+from pymq.blocking.callbacks import Callbacks
 from pymq.blocking.loopthread import LOOP_THREAD
 from pymq.client.results import ServiceState
 from pymq.errors import ClientError, PyMQError
@@ -23,8 +22,6 @@ T = TypeVar("T")
 A = TypeVar("A", bound="aio.Face[Any]")
 F = TypeVar("F", bound="Face[Any]")
 
-#: Threads for one client's callbacks; they start when there is work, and the client's own settings keep it far below this.
-CALLBACK_THREADS_MAX = 1000
 #: What a client that nobody shut down gets for it at the end of the process.
 EXIT_TIMEOUT_S = 3.0
 
@@ -57,16 +54,6 @@ def handed(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any
     return call
 
 
-def in_threads(executor: ThreadPoolExecutor, function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """A user's function that may block, as a coroutine function: it runs in one of the executor's threads."""
-
-    @functools.wraps(function)
-    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(executor, functools.partial(function, *args, **kwargs))
-
-    return call
-
-
 class Face(Generic[A]):
     """What all clients have. `with` starts a client and shuts it down; so does the end of the process, if nobody did.
 
@@ -76,15 +63,15 @@ class Face(Generic[A]):
 
     _survives_fork = False
 
-    def __init__(self, make: Callable[[ThreadPoolExecutor], A]) -> None:
-        """`make` makes the client, with an executor for callbacks that may block."""
+    def __init__(self, make: Callable[[Callbacks], A]) -> None:
+        """`make` makes the client, with what calls callbacks that may block."""
         self._make = make
         self._born()
 
     def _born(self) -> None:
         self._generation = LOOP_THREAD.generation
-        self._executor = ThreadPoolExecutor(CALLBACK_THREADS_MAX, "pymq-callback")
-        self._client = self._make(self._executor)
+        self._callbacks = Callbacks()
+        self._client = self._make(self._callbacks)
 
     def here(self) -> A:
         """The client of this process. Raises ClientError for a consumer that the parent process started."""
@@ -148,7 +135,7 @@ class Face(Generic[A]):
 
     def _end(self) -> None:
         LOOP_THREAD.release()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._callbacks.stop()
 
     update_name_server_address_list = handed(aio.Face.update_name_server_address_list)
     create_topic = waited(aio.Face.create_topic)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pymq import aio
-from pymq.blocking.face import Face, in_threads, waited
+from pymq.blocking.callbacks import Callbacks
+from pymq.blocking.face import Face, waited
 from pymq.client.hooks import SendMessageHook
 from pymq.client.transactions import Check, Execute
 
@@ -48,8 +48,8 @@ class TransactionProducer(Producer):
     ) -> None:
         """Raises ConfigError, ClientError."""
 
-        def make(executor: ThreadPoolExecutor) -> aio.Producer:
-            do, ask = in_threads(executor, execute), in_threads(executor, check)
+        def make(callbacks: Callbacks) -> aio.Producer:
+            do, ask = callbacks.in_threads(execute), callbacks.in_threads(check)
             return aio.TransactionProducer(group, execute=do, check=ask, hooks=hooks, **settings)
 
         Face.__init__(self, make)

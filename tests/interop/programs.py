@@ -198,7 +198,7 @@ class Program:
         assert not self.of("corrupt"), self.of("corrupt")[:3]
         return done[-1]
 
-    def stop(self, timeout_s=30):
+    def stop(self, timeout_s=60):
         """SIGTERM, and then as `finish`."""
         self.child.signal(signal.SIGTERM)
         return self.finish(timeout_s, good=(0, JVM_TERMINATED))

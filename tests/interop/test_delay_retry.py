@@ -123,7 +123,7 @@ def received_by_failing(pymq, family, topic, fail_times, last, **flags):
 
 def dead_letters(pymq, topic):
     """What the dead letter topic of the consumers of `topic` holds; one message is waited for."""
-    found = programs.receive("python", pymq, f"%DLQ%CG-{topic}", 1, group=f"CG-dead-{topic}", size=256, timeout_s=20)
+    found = programs.receive("python", pymq, f"%DLQ%CG-{topic}", 1, group=f"CG-dead-{topic}", size=256, timeout_s=60)
     return found.of("received")
 
 

@@ -26,7 +26,7 @@ class Answer:
         return json.loads(BARE_KEY.sub(rb'\1"\2":', self.body))
 
 
-def ask(address, code, fields=None, body=b"", timeout_s=3):
+def ask(address, code, fields=None, body=b"", timeout_s=20):
     """One request on a connection of its own."""
     host, port = address.rsplit(":", 1)
     header = {
