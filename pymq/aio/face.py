@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from pymq.client.member import Member
 from pymq.client.results import ServiceState
@@ -42,19 +43,23 @@ def passed(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any
 
 
 def bridged(function: Callable[P, Any]) -> Callable[P, Any]:
-    """A user's function that may be a coroutine function of asyncio, as one that gives a Deferred then."""
+    """A user's function that may be a coroutine function of asyncio, as one that gives a Deferred then.
 
-    async def finished(outcome: Awaitable[T]) -> T:
-        return await outcome
+    A task that was cancelled fails it with Twisted's CancelledError, not with asyncio's, which nothing below knows.
+    """
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Any:
         outcome = function(*args, **kwargs)
         if inspect.isawaitable(outcome) and not isinstance(outcome, Deferred):
-            return Deferred.fromFuture(asyncio.ensure_future(finished(outcome)))
+            return Deferred.fromFuture(asyncio.ensure_future(outcome)).addErrback(_translated)
         return outcome
 
     return call
+
+
+def _translated(failure: Failure) -> Failure:
+    return Failure(CancelledError()) if failure.check(asyncio.CancelledError) else failure
 
 
 class Face(Generic[M]):

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from pymq import aio
 from pymq import client as on_deferreds
@@ -107,6 +108,28 @@ class FaceTests(AioCase):
             self.assertEqual(await outcome.asFuture(asyncio.get_running_loop()), 5)
             given: Deferred[None] = Deferred()
             self.assertIs(bridged(lambda: given)(), given)
+
+        self.run_loop(work())
+
+    def test_a_users_coroutine_that_is_cancelled(self) -> None:
+        """It is told as those below know it, before and after its first step, and never began if it had no time to."""
+        steps: list[str] = []
+
+        async def endless() -> None:
+            steps.append("begun")
+            await asyncio.sleep(60)
+
+        async def work() -> None:
+            for steps_first in (0, 1):
+                outcome = bridged(endless)()
+                for _ in range(steps_first):
+                    await asyncio.sleep(0)
+                failures: list[Failure] = []
+                outcome.addErrback(failures.append)
+                outcome.cancel()
+                await asyncio.sleep(0.01)
+                self.assertEqual([failure.type for failure in failures], [CancelledError])
+            self.assertEqual(steps, ["begun"])
 
         self.run_loop(work())
 
