@@ -146,9 +146,9 @@ def recover(
     """Find the end of the log, cut log and queues there, and fill queues and index that lag. Raises OSError.
 
     `log` and `queues` are loaded, the index is loaded and is cut by the caller at the report's `log_end`. When this returns the
-    log is durable, and so is what was cut from queues: nothing that was found, and may be consumed, is lost by the next power
-    cut, and nothing that was cut comes back. `rewrites` says that the disk had failed: then only what is written again is sure
-    to reach it.
+    log is durable, and so is what was given to queues and cut from them: nothing that was found, and may be consumed, is lost by
+    the next power cut, and nothing that was cut comes back. `rewrites` says that the disk had failed: then only what is written
+    again is sure to reach it.
     """
     report = RecoveryReport(is_abnormal)
     if not log.segments.segments:
@@ -171,10 +171,11 @@ def recover(
     log.truncate(walked.end)
     report.cut_files = files - len(log.segments)
     queues.truncate(walked.end)
-    if _fill(log, queues, dispatcher, report) or report.lost_units_from >= 0:
-        # The checkpoint vouches for units of such records already, and the next crash must not take them again.
-        for queue in queues.dirty():
-            queue.sync()
+    _fill(log, queues, dispatcher, report)
+    # The checkpoint may vouch for what was given to queues just now, and the next crash must not take it back: neither units that
+    # were lost, nor those of a deleted topic, of which no queue is left to say that they are wanted.
+    for queue in queues.dirty():
+        queue.sync()
     dispatcher.end = log.end
     queues.correct_offsets(log.min_offset)
     if is_abnormal:
@@ -218,17 +219,12 @@ def _counting(dispatcher: Dispatcher, report: RecoveryReport) -> Callable[[Seque
     return receive
 
 
-def _fill(log: CommitLog, queues: QueueTable, dispatcher: Dispatcher, report: RecoveryReport) -> bool:
-    """Dispatch what the queues lack at their end (store.md 5.10); all of the log when they do not end at a record. Whether there
-    was anything.
-    """
+def _fill(log: CommitLog, queues: QueueTable, dispatcher: Dispatcher, report: RecoveryReport) -> None:
+    """Dispatch what the queues lack at their end (store.md 5.10); all of the log when they do not end at a record."""
     begin = max(log.min_offset, queues.max_log_offset)
     receive = _counting(dispatcher, report)
-    if begin >= log.end:
-        return False
-    if walk(log, begin, receive, check_crc=False).end < log.end and begin > log.min_offset:
+    if begin < log.end and walk(log, begin, receive, check_crc=False).end < log.end and begin > log.min_offset:
         walk(log, log.min_offset, receive, check_crc=False)
-    return True
 
 
 def _begin_after_stop(log: CommitLog, queues: QueueTable) -> int:

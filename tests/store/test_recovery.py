@@ -359,6 +359,23 @@ class QueueDamageTests(RecoveryCase):
             self.assertEqual(self.bodies(again), numbered(COUNT))
             self.assertLess(again.report.checked, 10)
 
+    def test_a_deleted_topic_that_came_back_stays(self) -> None:
+        """Also when the next power cut spares a queue that came back behind it."""
+        files = MemoryFiles(clock=self.clock)
+        store = self.store_on(files)
+        for topic in "TU":
+            self.fill(store, 3, topic=topic)
+        self.clock.advance(10)
+        self.fill(store, 1, topic="V")
+        store.close()
+        self.reopened(files).drop_queues(lambda topic: True)
+        files = files.kill()
+        self.assertEqual(self.bodies(self.reopened(files)), numbered(3))
+        files.open("consumequeue/U/0/00000000000000000000").sync()
+        for folder in ("consumequeue/U/0", "consumequeue/U", "consumequeue"):
+            files.sync_folder(folder)
+        self.assertEqual(self.bodies(self.reopened(files.crash())), numbered(3))
+
     def test_too_short(self) -> None:
         """Units at the end are missing: filled."""
         for files in (self.killed(), self.stopped()):
