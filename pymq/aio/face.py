@@ -97,6 +97,7 @@ class Face(Generic[M]):
 
     start = awaited(Member.start)
     shutdown = awaited(Member.shutdown)
+    name_server_address_list = passed(Member.name_server_address_list)
     update_name_server_address_list = passed(Member.update_name_server_address_list)
     create_topic = awaited(Member.create_topic)
     max_offset = awaited(Member.max_offset)

@@ -137,6 +137,7 @@ class Face(Generic[A]):
         LOOP_THREAD.release()
         self._callbacks.stop()
 
+    name_server_address_list = handed(aio.Face.name_server_address_list)
     update_name_server_address_list = handed(aio.Face.update_name_server_address_list)
     create_topic = waited(aio.Face.create_topic)
     max_offset = waited(aio.Face.max_offset)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from pymq.client.clusteradmin import ClusterAdmin
 from pymq.client.groupadmin import GroupAdmin
-from pymq.client.topicadmin import TopicAdmin
+from pymq.client.nameserveradmin import NameServerAdmin
+from pymq.client.trackadmin import TrackAdmin
 
 
-class Admin(TopicAdmin, GroupAdmin, ClusterAdmin):
+class Admin(TrackAdmin, GroupAdmin, ClusterAdmin, NameServerAdmin):
     """Looks after topics, consumer groups, brokers and name servers.
 
     ::

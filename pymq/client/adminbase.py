@@ -18,7 +18,7 @@ from pymq.client.routes import MASTER_ID
 from pymq.client.tasks import all_of
 from pymq.errors import ClientError, NoRoute
 from pymq.message.topics import retry_topic
-from pymq.wire.bodies.routes import BrokerData, ClusterInfo, TopicRouteData, decode_cluster_info
+from pymq.wire.bodies.routes import ClusterInfo, TopicRouteData, decode_cluster_info
 from pymq.wire.codes import RequestCode
 
 P = ParamSpec("P")
@@ -112,23 +112,27 @@ class AdminBase(Member[AdminConfig]):
         return masters[0]
 
     async def _route(self, topic: str) -> TopicRouteData:
-        """The route of a topic as the brokers know it. Raises NoRoute."""
-        route = await self._api.name_servers.route(topic, self._timeout_s)
-        if route is None or not route.broker_datas:
+        """The route of a topic as the brokers know it, with an address at least. Raises NoRoute."""
+        route = await self._known_route(topic)
+        if route is None:
             raise NoRoute(f"no name server knows the topic {topic}; was it created, and are its brokers registered?")
         return route
 
+    async def _known_route(self, topic: str) -> TopicRouteData | None:
+        route = await self._api.name_servers.route(topic, self._timeout_s)
+        return route if route is not None and _addresses(route) else None
+
     async def _brokers_of_topic(self, topic: str) -> list[str]:
-        """An address of each broker that has a topic, the master's if there is one. Raises NoRoute."""
-        return [_address(data) for data in (await self._route(topic)).broker_datas if data.broker_addrs]
+        """An address of each broker that has a topic, the master's if there is one; one at least. Raises NoRoute."""
+        return _addresses(await self._route(topic))
 
     async def _brokers_of_group(self, group: str) -> list[str]:
         """The same for a consumer group, as it is known to brokers since a member of it connected. Raises NoRoute."""
         topic = retry_topic(group)
-        route = await self._api.name_servers.route(topic, self._timeout_s)
-        if route is None or not route.broker_datas:
+        route = await self._known_route(topic)
+        if route is None:
             raise NoRoute(f"no name server knows the retry topic {topic}: no consumer of the group {group} ever connected")
-        return [_address(data) for data in route.broker_datas if data.broker_addrs]
+        return _addresses(route)
 
     async def _at_all(self, addresses: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> list[T]:
         """What each gives, asked together. When some fail the others are done all the same, and the first error is raised."""
@@ -141,8 +145,8 @@ class AdminBase(Member[AdminConfig]):
         return results
 
 
-def _address(data: BrokerData) -> str:
-    return data.broker_addrs[min(data.broker_addrs)]
+def _addresses(route: TopicRouteData) -> list[str]:
+    return [data.broker_addrs[min(data.broker_addrs)] for data in route.broker_datas if data.broker_addrs]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,5 +1,5 @@
 # Tests: tests/client/test_admin.py
-"""Operations on brokers and name servers (Java: DefaultMQAdminExt)."""
+"""Operations on brokers (Java: DefaultMQAdminExt)."""
 
 from __future__ import annotations
 
@@ -8,35 +8,21 @@ from collections.abc import Mapping
 import javaproperties
 
 from pymq.client.adminbase import AdminBase, operation
-from pymq.client.topicadmin import ORDER_TOPIC_CONFIG
-from pymq.errors import BrokerRefused, ClientError
+from pymq.errors import ClientError
 from pymq.settings import parse_properties
 from pymq.wire import javajson
 from pymq.wire.bodies.routes import ClusterInfo
 from pymq.wire.bodies.topics import KVTable
-from pymq.wire.codes import RequestCode, ResponseCode
-from pymq.wire.headers.routes import (
-    AddWritePermOfBrokerRequestHeader,
-    AddWritePermOfBrokerResponseHeader,
-    DeleteKVConfigRequestHeader,
-    GetKVConfigRequestHeader,
-    GetKVConfigResponseHeader,
-    GetKVListByNamespaceRequestHeader,
-    PutKVConfigRequestHeader,
-    WipeWritePermOfBrokerRequestHeader,
-    WipeWritePermOfBrokerResponseHeader,
-)
+from pymq.wire.codes import RequestCode
 
 
 class ClusterAdmin(AdminBase):
-    """Brokers, and what name servers keep beside routes."""
+    """Brokers and clusters."""
 
     @operation
     async def cluster_info(self) -> ClusterInfo:
         """All brokers with their addresses, and the clusters with their brokers, as the name server knows them."""
         return await self._cluster_info()
-
-    # Brokers
 
     @operation
     async def broker_runtime_info(self, broker: str) -> dict[str, str]:
@@ -72,78 +58,3 @@ class ClusterAdmin(AdminBase):
     async def _clean(self, code: int, where: str | None) -> None:
         masters = await self._masters(where)
         await self._at_all(masters, lambda address: self._api.ask(address, code, timeout_s=self._long_s))
-
-    @operation
-    async def wipe_write_perm(self, broker_name: str) -> int:
-        """Have producers send no more to a broker, as before it is stopped: how many of its topics were changed.
-
-        The name servers take the permission from their routes until the broker registers anew after a restart, or
-        `add_write_perm`.
-        """
-        header = WipeWritePermOfBrokerRequestHeader(broker_name=broker_name)
-        answers = await self._api.name_servers.ask_all(RequestCode.WIPE_WRITE_PERM_OF_BROKER, header, self._timeout_s)
-        return max(WipeWritePermOfBrokerResponseHeader.from_fields(one.ext_fields).wipe_topic_count for one in answers)
-
-    @operation
-    async def add_write_perm(self, broker_name: str) -> int:
-        """Undo `wipe_write_perm`: how many topics were changed."""
-        header = AddWritePermOfBrokerRequestHeader(broker_name=broker_name)
-        answers = await self._api.name_servers.ask_all(RequestCode.ADD_WRITE_PERM_OF_BROKER, header, self._timeout_s)
-        return max(AddWritePermOfBrokerResponseHeader.from_fields(one.ext_fields).add_topic_count for one in answers)
-
-    # What name servers keep
-
-    @operation
-    async def put_kv_config(self, namespace: str, key: str, value: str) -> None:
-        """Set a value at all name servers."""
-        header = PutKVConfigRequestHeader(namespace=namespace, key=key, value=value)
-        await self._api.name_servers.ask_all(RequestCode.PUT_KV_CONFIG, header, self._timeout_s)
-
-    @operation
-    async def kv_config(self, namespace: str, key: str) -> str | None:
-        """A value that name servers keep, None when there is none."""
-        header = GetKVConfigRequestHeader(namespace=namespace, key=key)
-        try:
-            answer = await self._api.name_servers.ask(RequestCode.GET_KV_CONFIG, header, self._timeout_s)
-        except BrokerRefused as error:
-            if error.code == ResponseCode.QUERY_NOT_FOUND:
-                return None
-            raise
-        return GetKVConfigResponseHeader.from_fields(answer.ext_fields).value
-
-    @operation
-    async def kv_configs(self, namespace: str) -> dict[str, str]:
-        """All values of a namespace of the name servers'."""
-        header = GetKVListByNamespaceRequestHeader(namespace=namespace)
-        try:
-            answer = await self._api.name_servers.ask(RequestCode.GET_KVLIST_BY_NAMESPACE, header, self._timeout_s)
-        except BrokerRefused as error:
-            if error.code == ResponseCode.QUERY_NOT_FOUND:
-                return {}
-            raise
-        return javajson.decode_as(answer.body, KVTable).table
-
-    @operation
-    async def delete_kv_config(self, namespace: str, key: str) -> None:
-        """Forget a value at all name servers."""
-        header = DeleteKVConfigRequestHeader(namespace=namespace, key=key)
-        await self._api.name_servers.ask_all(RequestCode.DELETE_KV_CONFIG, header, self._timeout_s)
-
-    @operation
-    async def update_order_conf(self, topic: str, queue_counts: Mapping[str, int]) -> None:
-        """Fix which queues of a topic are sent to: so many of each broker, by broker name, also while one is away.
-
-        So a selector finds the same queue for the same key at any time. Name servers tell clients of it when they have
-        `orderMessageEnable=true`. Java: createOrUpdateOrderConf.
-        """
-        if not queue_counts:
-            raise ClientError("no brokers were given; delete_kv_config('ORDER_TOPIC_CONFIG', topic) forgets the configuration")
-        value = ";".join(f"{name}:{count}" for name, count in sorted(queue_counts.items()))
-        await self.put_kv_config(ORDER_TOPIC_CONFIG, self.namespace.wrap(topic), value)
-
-    @operation
-    async def order_conf(self, topic: str) -> dict[str, int]:
-        """What `update_order_conf` fixed; empty when nothing is."""
-        value = await self.kv_config(ORDER_TOPIC_CONFIG, self.namespace.wrap(topic)) or ""
-        pairs = (part.rpartition(":") for part in value.split(";") if part)
-        return {name: int(count) for name, _, count in pairs}

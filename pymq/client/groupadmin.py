@@ -1,53 +1,33 @@
 # Tests: tests/client/test_admin.py
-"""Operations on consumer groups and their members, and on producers (Java: DefaultMQAdminExt)."""
+"""Operations on consumer groups as brokers keep them (Java: DefaultMQAdminExt)."""
 
 from __future__ import annotations
-
-from typing import TypeVar
 
 import msgspec
 
 from pymq.client.adminbase import AdminBase, operation
-from pymq.client.queries import address_of
 from pymq.client.results import ConsumeProgress, QueueProgress
-from pymq.client.transport import TRANSPORT_ERRORS
-from pymq.errors import BrokerRefused, ClientError, NoRoute
-from pymq.message.message import StoredMessage
+from pymq.errors import BrokerRefused, ClientError
 from pymq.message.topics import check_group
 from pymq.wire import javajson
 from pymq.wire.bodies.assignment import MODE_POP, MODE_PULL, SetMessageRequestModeRequestBody
-from pymq.wire.bodies.connections import (
-    ConsumeMessageDirectlyResult,
-    ConsumerConnection,
-    ConsumerRunningInfo,
-    ProducerConnection,
-)
 from pymq.wire.bodies.messagequeue import MessageQueue, by_queue
 from pymq.wire.bodies.offsets import ConsumeStats, ResetOffsetBody
 from pymq.wire.bodies.topics import SubscriptionGroupConfig, SubscriptionGroupWrapper
 from pymq.wire.codes import RequestCode, ResponseCode
-from pymq.wire.fields import CommandHeader
 from pymq.wire.headers.admin import (
     CloneGroupOffsetRequestHeader,
     DeleteSubscriptionGroupRequestHeader,
     GetConsumeStatsRequestHeader,
 )
-from pymq.wire.headers.clients import (
-    ConsumeMessageDirectlyResultRequestHeader,
-    GetConsumerConnectionListRequestHeader,
-    GetConsumerRunningInfoRequestHeader,
-    GetProducerConnectionListRequestHeader,
-    ResetOffsetRequestHeader,
-)
-
-B = TypeVar("B")
+from pymq.wire.headers.clients import ResetOffsetRequestHeader
 
 #: Instead of a time: behind the last message.
 LATEST = -1
 
 
 class GroupAdmin(AdminBase):
-    """Groups by configuration, progress and members."""
+    """Groups by configuration and progress."""
 
     # Configuration
 
@@ -192,55 +172,3 @@ class GroupAdmin(AdminBase):
             await self._brokers_of_group(source),
             lambda address: self._api.ask(address, RequestCode.CLONE_GROUP_OFFSET, header, timeout_s=self._long_s),
         )
-
-    # Members
-
-    @operation
-    async def consumer_connections(self, group: str) -> ConsumerConnection:
-        """Who of a consumer group is online, and what it subscribes to. Fails with BrokerRefused (206) when nobody is."""
-        group = self.namespace.wrap(group)
-        header = GetConsumerConnectionListRequestHeader(consumer_group=group)
-        addresses = await self._brokers_of_group(group)
-        return await self._first(addresses, RequestCode.GET_CONSUMER_CONNECTION_LIST, header, ConsumerConnection)
-
-    @operation
-    async def producer_connections(self, group: str, topic: str) -> ProducerConnection:
-        """Who of a producer group is online at a broker of a topic. Fails with BrokerRefused when nobody is."""
-        header = GetProducerConnectionListRequestHeader(producer_group=self.namespace.wrap(group))
-        addresses = await self._brokers_of_topic(self.namespace.wrap(topic))
-        return await self._first(addresses, RequestCode.GET_PRODUCER_CONNECTION_LIST, header, ProducerConnection)
-
-    @operation
-    async def consumer_running_info(self, group: str, client_id: str, *, with_stacks: bool = False) -> ConsumerRunningInfo:
-        """What a consumer that is online says of itself; `with_stacks` also where its threads are. Fails with BrokerRefused."""
-        group = self.namespace.wrap(group)
-        header = GetConsumerRunningInfoRequestHeader(consumer_group=group, client_id=client_id, jstack_enable=with_stacks)
-        addresses = await self._brokers_of_group(group)
-        return await self._first(addresses, RequestCode.GET_CONSUMER_RUNNING_INFO, header, ConsumerRunningInfo)
-
-    async def _first(self, addresses: list[str], code: int, header: CommandHeader, body: type[B]) -> B:
-        """The answer of the first broker that gives one: members are connected to all, or were until lately."""
-        error: Exception = NoRoute("no broker is known that could be asked")
-        for address in addresses:
-            try:
-                answer = await self._api.ask(address, code, header, timeout_s=self._long_s)
-                return javajson.decode_as(answer.body, body)
-            except (BrokerRefused, *TRANSPORT_ERRORS) as refusal:
-                error = refusal
-        raise error
-
-    @operation
-    async def consume_directly(self, group: str, client_id: str, message: StoredMessage) -> ConsumeMessageDirectlyResult:
-        """Have one consumer that is online consume a stored message now, as from `view_message` or `query_message`.
-
-        Its result says how that went; no offset changes. Fails with BrokerRefused.
-        """
-        header = ConsumeMessageDirectlyResultRequestHeader(
-            consumer_group=self.namespace.wrap(group),
-            client_id=client_id,
-            msg_id=message.offset_msg_id,
-            topic=self.namespace.wrap(message.topic),
-        )
-        address = address_of(*message.store_host)
-        answer = await self._api.ask(address, RequestCode.CONSUME_MESSAGE_DIRECTLY, header, timeout_s=self._long_s)
-        return javajson.decode_as(answer.body, ConsumeMessageDirectlyResult)

@@ -182,6 +182,10 @@ class Member(ABC, Generic[C]):
 
         return ask
 
+    def name_server_address_list(self) -> tuple[str, ...]:
+        """The name servers that this client asks now, as host:port each. Raises NotStarted. Java: getNameServerAddressList."""
+        return self.instance.api.name_servers.addresses
+
     def update_name_server_address_list(self, namesrv_addr: str) -> None:
         """Use other name servers, host:port;host:port, from now on. Clients that share an instance_name share them too.
 

@@ -175,6 +175,40 @@ class ConsumeProgress:
         return sum(queue.lag for queue in self.queues.values())
 
 
+@attrs.frozen
+class QueueTimes:
+    """When messages of a queue were stored, in milliseconds since the epoch: the first, the last, and the one that a group
+    consumed last; -1 where there is no message. Where it consumed none that is the first. `delay_ms` is for how long the next one
+    has been waiting for the group, 0 when there is none. Java: QueueTimeSpan.
+    """
+
+    min_timestamp_ms: int
+    max_timestamp_ms: int
+    consume_timestamp_ms: int
+    delay_ms: int
+
+
+class TrackType(str, Enum):
+    """What became of a message in a group (Java: TrackType)."""
+
+    CONSUMED = "CONSUMED"
+    CONSUMED_BUT_FILTERED = "CONSUMED_BUT_FILTERED"
+    PULL = "PULL"
+    NOT_CONSUME_YET = "NOT_CONSUME_YET"
+    NOT_ONLINE = "NOT_ONLINE"
+    CONSUME_BROADCASTING = "CONSUME_BROADCASTING"
+    UNKNOWN = "UNKNOWN"
+
+
+@attrs.frozen
+class MessageTrack:
+    """What became of a message in one group; `exception_desc` is the error that leaves it UNKNOWN or shows it NOT_ONLINE."""
+
+    consumer_group: str
+    track_type: TrackType
+    exception_desc: str | None = None
+
+
 class LocalTransactionState(Enum):
     """What became of a local transaction. UNKNOW, as Java spells it, makes the broker ask later."""
 

@@ -2,82 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, TypeVar
-
 import msgspec
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.client import Admin, LitePullConsumer, Message, SubscriptionGroupConfig, TopicConfig
+from pymq.client import Admin, LitePullConsumer, SubscriptionGroupConfig, TopicConfig
 from pymq.client.groupadmin import LATEST
-from pymq.client.topicadmin import ORDER_TOPIC_CONFIG
 from pymq.errors import BrokerRefused, ClientError, ConnectFailed, NoNameServer, NoRoute, NotStarted
-from pymq.testing.cluster import MemoryCluster
-from pymq.wire.bodies.messagequeue import MessageQueue
-from pymq.wire.codes import RequestCode, ResponseCode
+from pymq.wire.codes import RequestCode
 from pymq.wire.headers.topics import DeleteTopicRequestHeader
-
-T = TypeVar("T")
-TOPIC, GROUP = "orders", "billing"
-BROKER_A, BROKER_B = "10.0.1.1:10911", "10.0.1.2:10911"
-
-
-def queue(queue_id: int = 0, broker_name: str = "broker-a") -> MessageQueue:
-    """A queue of the topic."""
-    return MessageQueue(TOPIC, broker_name, queue_id)
-
-
-class AdminCase(SynchronousTestCase):
-    """Two brokers with a topic of two queues each."""
-
-    def setUp(self) -> None:
-        """The cluster, and an admin client that runs."""
-        self.cluster = MemoryCluster(2)
-        self.cluster.start()
-        self.addCleanup(self.end)
-        self.clients: list[Any] = []
-        self.admin = Admin(**self.cluster.client_settings())
-        self.begin(self.admin)
-        self.create(TOPIC)
-
-    def begin(self, client: Any) -> None:
-        """Start a client; it is shut down in the end."""
-        self.clients.append(client)
-        self.result(client.start())
-
-    def end(self) -> None:
-        """All is over, and nothing is left."""
-        for client in self.clients:
-            self.result(client.shutdown())
-        self.cluster.stop()
-        reactor = self.cluster.reactor
-        self.assertEqual((reactor.network.links, reactor.listening, reactor.getDelayedCalls()), ([], {}, []))
-
-    def result(self, work: Awaitable[T]) -> T:
-        """The result, with as much time as it takes."""
-        return self.cluster.result(work)
-
-    def failure(self, work: Deferred[Any], error: type[Exception]) -> Any:
-        """The error."""
-        return self.assertRaises(error, self.cluster.result, work)
-
-    def create(self, topic: str, queues: int = 2) -> None:
-        """Make a topic on both brokers."""
-        self.result(self.admin.update_topic(TopicConfig(topic, read_queue_nums=queues, write_queue_nums=queues)))
-        self.cluster.tick(0.1)
-
-    def send(self, count: int, topic: str = TOPIC) -> list[Any]:
-        """Send messages; their results."""
-        producer = self.cluster.producer(f"producers-{len(self.clients)}")
-        return [self.result(producer.send(Message(topic, b"%d" % n, keys=f"k{n}"))) for n in range(count)]
-
-    def consume(self, topic: str = TOPIC, group: str = GROUP) -> list[Any]:
-        """Have a push consumer of the group, which gets all there is; the messages it got until now."""
-        got: list[Any] = []
-        self.cluster.push_consumer(topic, lambda messages, context: got.extend(messages), group)
-        self.cluster.tick(0.1, 20)
-        return got
+from tests.client.admincase import BROKER_A, BROKER_B, GROUP, TOPIC, AdminCase, queue
 
 
 class TopicTests(AdminCase):
@@ -222,42 +154,6 @@ class GroupTests(AdminCase):
         queues = self.result(self.admin.topic_stats(TOPIC)).queues
         self.assertEqual(sum(self.result(self.admin.consumer_offset("copies", one)) for one in queues), 4)
 
-    def test_connections(self) -> None:
-        """Who is online, and what it says of itself."""
-        self.consume()
-        connection = self.result(self.admin.consumer_connections(GROUP))
-        (member,) = connection.connection_set
-        self.assertEqual((connection.consume_type, TOPIC in connection.subscription_table), ("CONSUME_PASSIVELY", True))
-        info = self.result(self.admin.consumer_running_info(GROUP, member.client_id, with_stacks=True))
-        self.assertEqual(info.properties["PROP_CONSUME_TYPE"], "CONSUME_PASSIVELY")
-        self.assertIn("MainThread", info.jstack or "")
-        self.failure(self.admin.consumer_running_info(GROUP, "stranger"), BrokerRefused)
-        producer = self.cluster.producer("makers")
-        self.result(producer.send(Message(TOPIC, b"x")))
-        self.cluster.tick(1.0, 40)
-        producers = self.result(self.admin.producer_connections("makers", TOPIC))
-        self.assertEqual([one.client_id for one in producers.connection_set], [producer.client_id])
-        self.failure(self.admin.producer_connections("nobody", TOPIC), BrokerRefused)
-
-    def test_nobody_is_online(self) -> None:
-        """The broker's answer is the error."""
-        consumer = LitePullConsumer(GROUP, **self.cluster.client_settings())
-        consumer.subscribe(TOPIC)
-        self.begin(consumer)
-        self.cluster.tick(1.0, 3)
-        self.result(consumer.shutdown())
-        error = self.failure(self.admin.consumer_connections(GROUP), BrokerRefused)
-        self.assertEqual(error.code, ResponseCode.CONSUMER_NOT_ONLINE)
-
-    def test_consuming_directly(self) -> None:
-        """A stored message is given to one member once more."""
-        (sent,) = self.send(1)
-        got = self.consume()
-        (member,) = self.result(self.admin.consumer_connections(GROUP)).connection_set
-        message = self.result(self.admin.view_message(sent.offset_msg_id))
-        outcome = self.result(self.admin.consume_directly(GROUP, member.client_id, message))
-        self.assertEqual((outcome.consume_result, [one.body for one in got]), ("CR_SUCCESS", [b"0", b"0"]))
-
 
 class ClusterTests(AdminCase):
     """Brokers and name servers."""
@@ -284,34 +180,6 @@ class ClusterTests(AdminCase):
         """Is done at all, or where it is wanted."""
         self.result(self.admin.clean_unused_topics())
         self.result(self.admin.clean_expired_queues("DefaultCluster"))
-
-    def test_write_permission(self) -> None:
-        """Taken away, and given back."""
-        self.assertGreater(self.result(self.admin.wipe_write_perm("broker-a")), 0)
-        self.assertEqual(self.perms(), {"broker-a": 4, "broker-b": 6})
-        self.assertGreater(self.result(self.admin.add_write_perm("broker-a")), 0)
-        self.assertEqual(self.perms(), {"broker-a": 6, "broker-b": 6})
-
-    def perms(self) -> dict[str, int]:
-        """What the route says may be done."""
-        return {data.broker_name: data.perm for data in self.result(self.admin.topic_route(TOPIC)).queue_datas}
-
-    def test_values_of_name_servers(self) -> None:
-        """Set, read, listed and forgotten."""
-        self.assertIsNone(self.result(self.admin.kv_config("space", "key")))
-        self.assertEqual(self.result(self.admin.kv_configs("space")), {})
-        self.result(self.admin.put_kv_config("space", "key", "value"))
-        self.assertEqual(self.result(self.admin.kv_config("space", "key")), "value")
-        self.assertEqual(self.result(self.admin.kv_configs("space")), {"key": "value"})
-        self.result(self.admin.delete_kv_config("space", "key"))
-        self.assertIsNone(self.result(self.admin.kv_config("space", "key")))
-
-    def test_order_configuration(self) -> None:
-        """In the form that routes have it."""
-        self.result(self.admin.update_order_conf(TOPIC, {"broker-b": 4, "broker-a": 2}))
-        self.assertEqual(self.result(self.admin.order_conf(TOPIC)), {"broker-a": 2, "broker-b": 4})
-        self.assertEqual(self.result(self.admin.kv_config(ORDER_TOPIC_CONFIG, TOPIC)), "broker-a:2;broker-b:4")
-        self.failure(self.admin.update_order_conf(TOPIC, {}), ClientError)
 
 
 class LifeTests(AdminCase):

@@ -130,6 +130,7 @@ class MemberTests(ClientCase):
         self.result(producer.send(Message(TOPIC, b"x")))
         self.result(self.updated(producer, NAME_SERVER))
         self.assertEqual(self.cluster.remotings[0].closed_addresses, ["10.0.0.9:9876"])
+        self.assertEqual(producer.name_server_address_list(), (NAME_SERVER,))
 
     async def updated(self, producer: Producer, addresses: str) -> None:
         """The error as a failure."""

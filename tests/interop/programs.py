@@ -58,6 +58,8 @@ Java and python also have request, reply and trace, all with --namesrv, --topic 
 of --size bytes and prints `replied` (seq, body_prefix, size, pushed) for each; Java's with --alone replies to itself. `reply`
 prints `ready`, replies to each request with an R and its body, and prints `answered` (status, msgId). `trace` sends --count
 messages with traces, printing `sent` (seq, msgId), and receives them with traces.
+`oversee` is Java's: its admin client tells of each group that knows the message --id of --topic a `track` (group, type, error),
+and with --group of each queue a `span` (queueId, min, max, consumed, delay).
 Only Java and python have createTopic, view, query and minmax, only Java has `traces`: what the trace topic --topic tells of the
 message --id. The Go program has createTopic and deleteTopic, with
 `--broker H:P`, and topics, which lists their names. The C++ client does not tell the queue of a sent message, Go no message

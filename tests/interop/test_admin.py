@@ -1,11 +1,21 @@
 """Our admin client on our broker and on Apache's: what it does is seen by a witness, by Java's clients and by mqadmin."""
 
 import contextlib
+import threading
 
 import msgspec
 import pytest
 
-from pymq.blocking import Admin, ConsumeFromWhere, LitePullConsumer, Message, Producer, SubscriptionGroupConfig, TopicConfig
+from pymq.blocking import (
+    Admin,
+    ConsumeFromWhere,
+    LitePullConsumer,
+    Message,
+    Producer,
+    PushConsumer,
+    SubscriptionGroupConfig,
+    TopicConfig,
+)
 from pymq.errors import BrokerRefused, ClientError, NoRoute
 
 from . import programs, toolchain, wire
@@ -15,6 +25,7 @@ from .pymq_server import PyMQServer
 COUNT = 24
 WAIT_S = 30
 NOT_ONLINE = 206
+FIRST = ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET
 
 
 @pytest.fixture(scope="module", params=["pymq", "4.9.7", "5.5.0"])
@@ -36,6 +47,11 @@ def mqadmin(server, command, *arguments):
     done = toolchain.mqadmin(server.java_version, [command, "-n", server.namesrv, *arguments])
     assert done.returncode == 0 and "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stdout
+
+
+def overseen(server, topic, **flags):
+    """What Java's admin client says."""
+    return programs.run(f"java-{server.java_version}", "oversee", namesrv=server.namesrv, topic=topic, **flags)
 
 
 def until(condition, what):
@@ -90,6 +106,8 @@ def test_a_group_that_is_online(server, admin):
         assert admin.consume_directly(group, member.client_id, message).consume_result == "CR_SUCCESS"
         java.wait_event("received", COUNT + 1)
         assert admin.topic_groups(topic) == [group]
+        (offsets,) = admin.consume_status(group, topic).values()
+        assert sum(offsets.values()) == COUNT
         assert set(admin.reset_offsets(group, topic, 0).values()) == {0}
         java.wait_event("received", 2 * COUNT + 1)
 
@@ -100,8 +118,7 @@ def test_a_group_that_is_away(server, admin):
     with Producer("PG-admin", namesrv_addr=server.namesrv) as producer:
         for number in range(COUNT):
             producer.send(Message(topic, b"%d" % number))
-    first = ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET
-    with LitePullConsumer(group, namesrv_addr=server.namesrv, consume_from_where=first) as consumer:
+    with LitePullConsumer(group, namesrv_addr=server.namesrv, consume_from_where=FIRST) as consumer:
         consumer.subscribe(topic)
         got = sum(1 for _ in zip(range(COUNT), consumer.messages(WAIT_S)))
         consumer.commit()
@@ -124,6 +141,69 @@ def test_a_group_that_is_away(server, admin):
     assert refused.value.code == NOT_ONLINE
 
 
+@contextlib.contextmanager
+def pushed_to(server, topic, group, tags="*", listener=lambda messages, context: None, **settings):
+    """A push consumer of ours that is online meanwhile."""
+    consumer = PushConsumer(group, listener=listener, namesrv_addr=server.namesrv, consume_from_where=FIRST, **settings)
+    consumer.subscribe(topic, tags)
+    with consumer:
+        yield consumer
+
+
+def test_what_became_of_a_message(server, admin, tmp_path):
+    """In groups of every kind, as Java's admin client has it, but for what that takes for offline (see docs/differences.rst)."""
+    topic, hold = server.create_topic("admin-track"), threading.Event()
+    sent = programs.send("python", server, topic, 1, tag="A").of("sent")[0]
+    expected = {
+        "CG-track-java": "CONSUMED",
+        "CG-track-b": "CONSUMED_BUT_FILTERED",
+        "CG-track-held": "NOT_CONSUME_YET",
+        "CG-track-lite": "PULL",
+        "CG-track-away": "NOT_ONLINE",
+        "CG-track-all": "CONSUME_BROADCASTING",
+    }
+    java, filtered, held, pulling, away, broadcast = expected
+    programs.receive("python", server, topic, 1, group=away)
+    with (
+        programs.Program(f"java-{server.java_version}", "receive", namesrv=server.namesrv, topic=topic, group=java),
+        pushed_to(server, topic, filtered, "B"),
+        pushed_to(server, topic, held, listener=lambda messages, context: hold.wait()),
+        pushed_to(server, topic, broadcast, message_model="BROADCASTING", offset_store_folder=str(tmp_path)),
+        LitePullConsumer(pulling, namesrv_addr=server.namesrv) as consumer,
+    ):
+        consumer.subscribe(topic)
+        try:
+            (message,) = admin.query_message_by_unique_id(topic, sent["msgId"]).messages
+            until(lambda: {one.consumer_group: one.track_type for one in admin.message_track(message)} == expected, "tracks")
+            until(lambda: admin.consume_stats(held, topic).queues, "an offset, without which Java takes a group for offline")
+            seen = overseen(server, topic, id=sent["msgId"]).of("track")
+            wanting = {broadcast: "NOT_ONLINE"} if server.java_version == "4.9.8" else {}
+            assert {event["group"]: event["type"] for event in seen} == expected | wanting
+        finally:
+            hold.set()
+
+
+def test_how_long_messages_wait(server, admin):
+    """The times of a queue's messages, as Java has them; and for a group without an offset, where Apache's broker has none."""
+    topic, group = server.create_topic("admin-spans", queues=1), "CG-admin-spans"
+    sent = programs.send("python", server, topic, COUNT).of("sent")
+    times = [admin.view_message(event["offsetMsgId"]).store_timestamp for event in sent]
+    (queue,) = admin.topic_stats(topic).queues
+    admin.update_group(SubscriptionGroupConfig(group))
+    admin.update_consumer_offset(group, queue, 3)
+    for name, consumed, following in ((group, times[2], times[3]), ("CG-nobody", times[0], times[0])):
+        (span,) = admin.consume_time_spans(name, topic).values()
+        assert (span.min_timestamp_ms, span.max_timestamp_ms, span.consume_timestamp_ms) == (times[0], times[-1], consumed)
+        (java,) = overseen(server, topic, group=name).of("span")
+        assert (java["min"], java["max"], java["consumed"]) == (times[0], times[-1], consumed)
+        asked_ms = following + span.delay_ms
+        assert times[-1] <= asked_ms, "it waits since it was stored"
+        if java["delay"] < times[0]:
+            assert asked_ms <= following + java["delay"], "Java asked later"
+        else:
+            assert name != group and isinstance(server, ApacheCluster), "Apache counts from 1970 where no offset is"
+
+
 def test_brokers_and_name_servers(server, admin):
     """Settings, permissions and values, as mqadmin and the routes have them."""
     topic = server.create_topic("admin-cluster")
@@ -144,3 +224,18 @@ def test_brokers_and_name_servers(server, admin):
     assert admin.order_conf(topic) == {} and admin.kv_configs("no-such-namespace") == {}
     admin.clean_unused_topics()
     admin.clean_expired_queues(server.name)
+
+
+def test_settings_of_name_servers(server, admin):
+    """Changed while they run: mqadmin sees it, and routes tell the order of their topics from then on."""
+    topic = server.create_topic("admin-namesrv")
+    assert admin.name_server_address_list() == (server.namesrv,)
+    admin.update_order_conf(topic, {server.name: 2})
+    for value, told in (("true", f"{server.name}:2"), ("false", None)):
+        admin.update_name_server_config({"orderMessageEnable": value}, [server.namesrv])
+        assert admin.name_server_configs()[server.namesrv]["orderMessageEnable"] == value
+        said = mqadmin(server, "getNamesrvConfig").splitlines()
+        assert value in next(line for line in said if "orderMessageEnable" in line)
+        assert admin.topic_route(topic).order_topic_conf == told
+    with pytest.raises(BrokerRefused):
+        admin.update_name_server_config({"kvConfigPath": "elsewhere"})

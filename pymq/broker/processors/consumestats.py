@@ -140,12 +140,12 @@ class ConsumeStatsProcessor:
 
     def _time_span(self, group: str, topic: str, queue_id: int) -> QueueTimeSpan:
         store = self._store
-        end = store.max_offset(topic, queue_id)
-        oldest = store.store_time(topic, queue_id, store.min_offset(topic, queue_id))
+        begin, end = store.min_offset(topic, queue_id), store.max_offset(topic, queue_id)
+        oldest = store.store_time(topic, queue_id, begin)
         newest = store.store_time(topic, queue_id, end - 1)
         consumed = self._offsets.query(group, topic, queue_id)
         last_consumed = store.store_time(topic, queue_id, consumed - 1) if consumed > 0 else oldest
-        next_time = store.store_time(topic, queue_id, max(0, consumed)) if consumed < end else -1
+        next_time = store.store_time(topic, queue_id, max(begin, consumed)) if consumed < end else -1
         return QueueTimeSpan(
             message_queue=MessageQueue(topic, self._config.broker_name, queue_id),
             min_time_stamp=oldest,

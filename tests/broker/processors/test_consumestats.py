@@ -17,13 +17,18 @@ from pymq.wire.command import RemotingCommand
 from tests.broker.fixtures import NOW_MS, draft, member, subscribe
 from tests.broker.processors.parts import Parts
 
+FILE_SIZE = 4096
+
 
 class ConsumeStatsProcessorTests(SynchronousTestCase):
     """Groups and how far they are behind."""
 
     def setUp(self) -> None:
         """T has two queues: three messages in 0, a second apart, and one in 1; G consumed two of queue 0."""
-        self.parts = parts = Parts(broker_ip1="10.0.0.9")
+        self.parts = parts = Parts(
+            {"mapped_file_size_commit_log": FILE_SIZE, "delete_when": ";".join(f"{hour:02d}" for hour in range(24))},
+            broker_ip1="10.0.0.9",
+        )
         parts.make_topic("T", read_queue_nums=2, write_queue_nums=2)
         for _ in range(3):
             parts.store.put([draft()])
@@ -96,6 +101,20 @@ class ConsumeStatsProcessorTests(SynchronousTestCase):
         self.assertEqual(self.ask(303, topic="T", group="G")["consumeTimeSpanSet"][0]["delayTime"], 0)
         error = self.assertRaises(RequestError, self.ask, 303, topic="N", group="G")
         self.assertEqual(error.code, 17)
+
+    def test_time_spans_of_messages_that_are_gone(self) -> None:
+        """What a group without an offset, or with one before the first message, consumes next is the first that is left."""
+        store, clock = self.parts.store, self.parts.clock
+        store.put([draft(body=bytes(FILE_SIZE // 2))])
+        clock.advance(80 * 3600)
+        store.put([draft(body=bytes(FILE_SIZE // 2))])
+        store.run_maintenance(int(clock.seconds() * 1000))
+        stored_ms = int(clock.seconds() * 1000)
+        self.assertEqual(store.min_offset("T", 0), 4)
+        clock.advance(2)
+        for group in ("G", "never"):
+            span = self.ask(303, topic="T", group=group)["consumeTimeSpanSet"][0]
+            self.assertEqual((span["minTimeStamp"], span["maxTimeStamp"], span["delayTime"]), (stored_ms, stored_ms, 2000))
 
     def test_corrections(self) -> None:
         """The least offset of the other groups, but none where the compared group is further back."""

@@ -65,6 +65,7 @@ public final class ClientProgram {
                 case "send": return new Sender(flags).run();
                 case "receive": return new Receiver(flags).run();
                 case "createTopic": case "view": case "query": case "minmax": case "traces": return new Asker(flags).run();
+                case "oversee": return new Overseer(flags).run();
                 case "request": case "reply": case "trace": return new Dialogue(flags).run();
                 default: throw new IllegalArgumentException("unknown command " + flags.command);
             }

@@ -1,0 +1,1 @@
+The admin client reads and changes the settings of name servers while they run: ``name_server_configs``, ``update_name_server_config``. Every client tells which name servers it asks: ``name_server_address_list``.

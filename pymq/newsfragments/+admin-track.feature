@@ -1,0 +1,1 @@
+The admin client tells what became of a message in each group (``message_track``), how long messages wait in each queue (``consume_time_spans``), who is online at all brokers together and what producers each of them knows (``consumer_connections``, ``producer_connections``, ``all_producers``), and how far members say that they are (``consume_status``).
