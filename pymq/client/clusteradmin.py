@@ -12,8 +12,10 @@ from pymq.errors import ClientError
 from pymq.settings import parse_properties
 from pymq.wire import javajson
 from pymq.wire.bodies.routes import ClusterInfo
+from pymq.wire.bodies.stats import BrokerStatsData
 from pymq.wire.bodies.topics import KVTable
 from pymq.wire.codes import RequestCode
+from pymq.wire.headers.admin import ViewBrokerStatsDataRequestHeader
 
 
 class ClusterAdmin(AdminBase):
@@ -29,6 +31,17 @@ class ClusterAdmin(AdminBase):
         """What a broker, given by name or address, tells of itself: its version, rates, disk use, and more."""
         answer = await self._api.ask(await self._master(broker), RequestCode.GET_BROKER_RUNTIME_INFO)
         return javajson.decode_as(answer.body, KVTable).table
+
+    @operation
+    async def broker_stats(self, broker: str, name: str, key: str) -> BrokerStatsData:
+        """What a broker, given by name or address, counted in the last minute, hour and day.
+
+        As `("TOPIC_PUT_NUMS", topic)`, `("GROUP_GET_NUMS", f"{topic}@{group}")` and others; each also with SIZE for bytes. Fails
+        with BrokerRefused for what it does not count, or has not counted yet. Java: viewBrokerStatsData.
+        """
+        header = ViewBrokerStatsDataRequestHeader(stats_name=name, stats_key=key)
+        answer = await self._api.ask(await self._master(broker), RequestCode.VIEW_BROKER_STATS_DATA, header)
+        return javajson.decode_as(answer.body, BrokerStatsData)
 
     @operation
     async def broker_config(self, broker: str) -> dict[str, str]:
@@ -54,6 +67,14 @@ class ClusterAdmin(AdminBase):
     async def clean_expired_queues(self, where: str | None = None) -> None:
         """Have brokers delete the queues all of whose messages are gone from the log."""
         await self._clean(RequestCode.CLEAN_EXPIRED_CONSUMEQUEUE, where)
+
+    @operation
+    async def delete_expired_log(self, where: str | None = None) -> None:
+        """Have brokers delete the log files that are older than `fileReservedTime` now, whatever hour `deleteWhen` says.
+
+        Java: deleteExpiredCommitLog, for brokers from 4.9.4 on.
+        """
+        await self._clean(RequestCode.DELETE_EXPIRED_COMMITLOG, where)
 
     async def _clean(self, code: int, where: str | None) -> None:
         masters = await self._masters(where)

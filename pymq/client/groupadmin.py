@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from pymq.client.adminbase import AdminBase, operation
@@ -12,12 +14,13 @@ from pymq.message.topics import check_group
 from pymq.wire import javajson
 from pymq.wire.bodies.assignment import MODE_POP, MODE_PULL, SetMessageRequestModeRequestBody
 from pymq.wire.bodies.messagequeue import MessageQueue, by_queue
-from pymq.wire.bodies.offsets import ConsumeStats, ResetOffsetBody
+from pymq.wire.bodies.offsets import ConsumeStats, ConsumeStatsList, ResetOffsetBody
 from pymq.wire.bodies.topics import SubscriptionGroupConfig, SubscriptionGroupWrapper
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.headers.admin import (
     CloneGroupOffsetRequestHeader,
     DeleteSubscriptionGroupRequestHeader,
+    GetConsumeStatsInBrokerHeader,
     GetConsumeStatsRequestHeader,
 )
 from pymq.wire.headers.clients import ResetOffsetRequestHeader
@@ -90,13 +93,31 @@ class GroupAdmin(AdminBase):
             await self._brokers_of_group(group),
             lambda address: self._api.ask(address, RequestCode.GET_CONSUME_STATS, header, timeout_s=self._long_s),
         )
-        all_stats = [javajson.decode_as(answer.body, ConsumeStats) for answer in answers]
-        queues = {
-            self.namespace.unwrap_queue(queue): QueueProgress(one.broker_offset, one.consumer_offset, one.last_timestamp)
-            for stats in all_stats
-            for queue, one in by_queue(stats.offset_table).items()
-        }
-        return ConsumeProgress(dict(sorted(queues.items())), sum(stats.consume_tps for stats in all_stats))
+        return self._progress(javajson.decode_as(answer.body, ConsumeStats) for answer in answers)
+
+    def _progress(self, parts: Iterable[ConsumeStats]) -> ConsumeProgress:
+        """What several brokers say, or one says of several topics, together."""
+        queues: dict[MessageQueue, QueueProgress] = {}
+        tps = 0.0
+        for stats in parts:
+            tps += stats.consume_tps
+            for queue, one in by_queue(stats.offset_table).items():
+                progress = QueueProgress(one.broker_offset, one.consumer_offset, one.last_timestamp)
+                queues[self.namespace.unwrap_queue(queue)] = progress
+        return ConsumeProgress(dict(sorted(queues.items())), tps)
+
+    @operation
+    async def broker_consume_stats(self, broker: str, *, only_ordered: bool = False) -> dict[str, ConsumeProgress]:
+        """How far all groups of one broker, given by name or address, are with its queues; of all topics, or only ordered ones.
+
+        Java: fetchConsumeStatsInBroker.
+        """
+        header = GetConsumeStatsInBrokerHeader(is_order=only_ordered)
+        code = RequestCode.GET_BROKER_CONSUME_STATS
+        answer = await self._api.ask(await self._master(broker), code, header, timeout_s=self._long_s)
+        listed = javajson.decode_as(answer.body, ConsumeStatsList).consume_stats_list
+        by_group = {group: parts for table in listed for group, parts in table.items()}
+        return {self.namespace.unwrap(group): self._progress(by_group[group]) for group in sorted(by_group)}
 
     @operation
     async def consumer_offset(self, group: str, queue: MessageQueue) -> int:

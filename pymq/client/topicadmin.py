@@ -8,10 +8,12 @@ from pymq.client.results import TopicStats
 from pymq.errors import ClientError
 from pymq.message.topics import check_topic
 from pymq.wire import javajson
-from pymq.wire.bodies.messagequeue import by_queue
+from pymq.wire.bodies.messagequeue import MessageQueue, by_queue
 from pymq.wire.bodies.routes import TopicRouteData
+from pymq.wire.bodies.stats import QueryConsumeQueueResponseBody
 from pymq.wire.bodies.topics import GroupList, TopicConfig, TopicConfigSerializeWrapper, TopicList, TopicStatsTable
 from pymq.wire.codes import RequestCode
+from pymq.wire.headers.admin import QueryConsumeQueueRequestHeader
 from pymq.wire.headers.routes import DeleteKVConfigRequestHeader
 from pymq.wire.headers.topics import (
     CreateTopicRequestHeader,
@@ -118,3 +120,39 @@ class TopicAdmin(AdminBase):
         )
         groups = {group for answer in answers for group in javajson.decode_as(answer.body, GroupList).group_list}
         return sorted(self.namespace.unwrap(group) for group in groups)
+
+    @operation
+    async def topic_clusters(self, topic: str) -> list[str]:
+        """The clusters whose brokers have a topic, sorted. Fails with NoRoute. Java: getTopicClusterList."""
+        route = await self._route(self.namespace.wrap(topic))
+        return sorted({data.cluster for data in route.broker_datas})
+
+    @operation
+    async def system_topics(self, broker: str) -> list[str]:
+        """Those topics of one broker, given by name or address, that are not its users', sorted; other than of retries.
+
+        Java: getSystemTopicListFromBroker.
+        """
+        answer = await self._api.ask(await self._master(broker), RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER)
+        return sorted(javajson.decode_as(answer.body, TopicList).topic_list)
+
+    @operation
+    async def query_consume_queue(
+        self, queue: MessageQueue, index: int, count: int = 10, group: str | None = None
+    ) -> QueryConsumeQueueResponseBody | None:
+        """Units of a queue from an index on, as its broker has them: where in the log a message is, how long, with which tag.
+
+        With a group also its subscription, and whether its filter lets a unit pass that has a bit map. None where no unit is.
+        Fails with NoRoute, BrokerRefused. Java: queryConsumeQueue.
+        """
+        queue = self.namespace.wrap_queue(queue)
+        header = QueryConsumeQueueRequestHeader(
+            topic=queue.topic,
+            queue_id=queue.queue_id,
+            index=index,
+            count=count,
+            consumer_group=None if group is None else self.namespace.wrap(group),
+        )
+        address = await self.instance.broker_address(queue.topic, queue.broker_name)
+        answer = await self._api.ask(address, RequestCode.QUERY_CONSUME_QUEUE, header)
+        return javajson.decode_as(answer.body, QueryConsumeQueueResponseBody) if answer.body else None

@@ -10,6 +10,7 @@ from pymq.client.queries import address_of
 from pymq.client.results import MessageTrack, QueueTimes, TrackType
 from pymq.client.topicadmin import TopicAdmin
 from pymq.errors import BrokerRefused
+from pymq.message.ids import decode_offset_message_id
 from pymq.message.message import StoredMessage
 from pymq.wire import javajson
 from pymq.wire.bodies.connections import ConsumerConnection
@@ -17,6 +18,7 @@ from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.bodies.offsets import QueryConsumeTimeSpanBody, QueueTimeSpan
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.headers.admin import QueryConsumeTimeSpanRequestHeader
+from pymq.wire.headers.transactions import ResumeCheckHalfMessageRequestHeader
 
 _PULLS, _IS_PUSHED_TO, _BROADCASTING = "CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "BROADCASTING"
 _ALL_TAGS = "*"
@@ -62,6 +64,17 @@ class TrackAdmin(TopicAdmin, MemberAdmin):
         if subscription is None or not subscription.tags_set or {message.tags, _ALL_TAGS} & set(subscription.tags_set):
             return TrackType.CONSUMED
         return TrackType.CONSUMED_BUT_FILTERED
+
+    @operation
+    async def resume_check_half_message(self, offset_msg_id: str) -> None:
+        """Have the producer be asked once more about a transactional message that its broker gave up asking about.
+
+        Such messages lie in the topic TRANS_CHECK_MAX_TIME_TOPIC. Fails with BrokerRefused, DecodeError.
+        Java: resumeCheckHalfMessage.
+        """
+        host, port, _ = decode_offset_message_id(offset_msg_id)
+        header = ResumeCheckHalfMessageRequestHeader(msg_id=offset_msg_id)
+        await self._api.ask(address_of(host, port), RequestCode.RESUME_CHECK_HALF_MESSAGE, header)
 
     @operation
     async def consume_time_spans(self, group: str, topic: str) -> dict[MessageQueue, QueueTimes]:

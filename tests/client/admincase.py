@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -25,9 +25,12 @@ def queue(queue_id: int = 0, broker_name: str = "broker-a") -> MessageQueue:
 class AdminCase(SynchronousTestCase):
     """Two brokers with a topic of two queues each."""
 
+    #: Their settings beyond Apache's defaults, with Apache's names.
+    broker_settings: Mapping[str, str] = {}
+
     def setUp(self) -> None:
         """The cluster, and an admin client that runs."""
-        self.cluster = MemoryCluster(2)
+        self.cluster = MemoryCluster(2, **self.broker_settings)
         self.cluster.start()
         self.addCleanup(self.end)
         self.clients: list[Any] = []

@@ -7,6 +7,7 @@ import msgspec
 from pymq.client import Admin, LitePullConsumer, SubscriptionGroupConfig, TopicConfig
 from pymq.client.groupadmin import LATEST
 from pymq.errors import BrokerRefused, ClientError, ConnectFailed, NoNameServer, NoRoute, NotStarted
+from pymq.message.ids import decode_offset_message_id
 from pymq.wire.codes import RequestCode
 from pymq.wire.headers.topics import DeleteTopicRequestHeader
 from tests.client.admincase import BROKER_A, BROKER_B, GROUP, TOPIC, AdminCase, queue
@@ -63,6 +64,33 @@ class TopicTests(AdminCase):
         self.consume()
         self.assertEqual(self.result(self.admin.topic_groups(TOPIC)), [GROUP])
 
+    def test_clusters(self) -> None:
+        """Where it is."""
+        self.assertEqual(self.result(self.admin.topic_clusters(TOPIC)), ["DefaultCluster"])
+        self.failure(self.admin.topic_clusters("unknown"), NoRoute)
+
+    def test_topics_of_the_system(self) -> None:
+        """They are a broker's own."""
+        names = self.result(self.admin.system_topics("broker-a"))
+        self.assertIn("TBW102", names)
+        self.assertNotIn(TOPIC, names)
+
+    def test_units_of_a_queue(self) -> None:
+        """Where its messages are in the log; a group's subscription, if it is wanted; none where nothing is."""
+        sent = self.send(8)
+        first = min((one for one in sent if one.queue == queue()), key=lambda one: one.queue_offset)
+        body = self.result(self.admin.query_consume_queue(queue(), 0, 1))
+        assert body is not None
+        (unit,) = body.queue_data
+        self.assertEqual((body.min_queue_index, body.max_queue_index, body.subscription_data), (0, 2, None))
+        self.assertEqual(unit.physic_offset, decode_offset_message_id(first.offset_msg_id)[2])
+        self.consume()
+        body = self.result(self.admin.query_consume_queue(queue(), 0, 8, GROUP))
+        assert body is not None and body.subscription_data is not None
+        self.assertEqual((len(body.queue_data), body.subscription_data.topic), (2, TOPIC))
+        self.assertIsNone(self.result(self.admin.query_consume_queue(queue(), 2)))
+        self.failure(self.admin.query_consume_queue(queue(9), 0), BrokerRefused)
+
     def test_the_namespace_is_not_seen(self) -> None:
         """On the way in or out."""
         admin = Admin(**self.cluster.client_settings(namespace="shop"))
@@ -102,6 +130,17 @@ class GroupTests(AdminCase):
         self.assertEqual((behind.lag, behind.queues[queue()].lag), (1, 1))
         self.assertTrue(any(one.topic.startswith("%RETRY%") for one in behind.queues))
         self.assertIn("ever connected", str(self.failure(self.admin.consume_stats("nobody"), NoRoute)))
+
+    def test_progress_of_all_groups_of_a_broker(self) -> None:
+        """Each with the queues that it has there; or with those of ordered topics."""
+        self.send(4)
+        self.result(self.admin.update_group(SubscriptionGroupConfig(GROUP)))
+        self.result(self.admin.update_consumer_offset(GROUP, queue(1, "broker-b"), 0))
+        progress = self.result(self.admin.broker_consume_stats("broker-b"))[GROUP]
+        self.assertEqual((list(progress.queues), progress.lag), ([queue(0, "broker-b"), queue(1, "broker-b")], 2))
+        self.assertEqual(self.result(self.admin.broker_consume_stats("broker-a"))[GROUP].queues, {})
+        ordered = self.result(self.admin.broker_consume_stats(BROKER_B, only_ordered=True))
+        self.assertEqual(ordered[GROUP].queues, {})
 
     def test_resetting_offsets_of_members(self) -> None:
         """They are told, and consume again."""
@@ -176,10 +215,19 @@ class ClusterTests(AdminCase):
         self.assertEqual([config["fileReservedTime"] for config in configs], ["72", "48"])
         self.failure(self.admin.update_broker_config({}), ClientError)
 
+    def test_counters(self) -> None:
+        """Of a topic, for example; what nobody counts is refused."""
+        self.send(8)
+        self.cluster.tick(1.0, 61)
+        stats = self.result(self.admin.broker_stats("broker-a", "TOPIC_PUT_NUMS", TOPIC))
+        self.assertEqual(stats.stats_minute.sum, 4)
+        self.failure(self.admin.broker_stats("broker-a", "TOPIC_PUT_NUMS", "unknown"), BrokerRefused)
+
     def test_cleaning(self) -> None:
         """Is done at all, or where it is wanted."""
         self.result(self.admin.clean_unused_topics())
         self.result(self.admin.clean_expired_queues("DefaultCluster"))
+        self.result(self.admin.delete_expired_log(BROKER_A))
 
 
 class LifeTests(AdminCase):

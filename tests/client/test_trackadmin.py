@@ -6,10 +6,22 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from pymq.client import Admin, LitePullConsumer, Message, MessageTrack, PushConsumer, QueueTimes, StoredMessage, TrackType
+from pymq.client import (
+    Admin,
+    LitePullConsumer,
+    LocalTransactionState,
+    Message,
+    MessageTrack,
+    PushConsumer,
+    QueueTimes,
+    StoredMessage,
+    TrackType,
+    TransactionProducer,
+)
 from pymq.client.trackadmin import _times
-from pymq.errors import NoRoute
-from pymq.message.ids import encode_host
+from pymq.errors import BrokerRefused, DecodeError, NoRoute
+from pymq.message.ids import encode_host, offset_message_id
+from pymq.message.topics import TRANS_CHECK_MAX_TIME_TOPIC as ASIDE
 from pymq.wire.bodies.offsets import QueueTimeSpan
 from tests.client.admincase import GROUP, TOPIC, AdminCase, queue
 
@@ -113,6 +125,33 @@ class MessageTrackTests(AdminCase):
         self.assertEqual(
             set(self.result(admin.consume_time_spans(GROUP, TOPIC))), set(self.result(admin.topic_stats(TOPIC)).queues)
         )
+
+
+class HalfMessageTests(AdminCase):
+    """Transactions that brokers gave up asking about."""
+
+    broker_settings = {"transactionCheckMax": "1", "transactionTimeOut": "100", "transactionCheckInterval": "100"}
+
+    def test_asking_again(self) -> None:
+        """By the id of the message that was put aside; what is none is refused."""
+        states = [LocalTransactionState.UNKNOW, LocalTransactionState.COMMIT_MESSAGE]
+        producer = TransactionProducer(
+            "makers", execute=lambda *_: None, check=lambda message: states.pop(0), **self.cluster.client_settings()
+        )
+        self.begin(producer)
+        self.result(producer.send_in_transaction(Message(TOPIC, b"x")))
+        self.cluster.tick(0.1, 50)
+        (aside,) = [one for one in self.result(self.admin.topic_stats(ASIDE)).queues.items() if one[1].max_offset]
+        found = self.result(self.admin.query_consume_queue(aside[0], 0))
+        assert found is not None
+        broker = self.cluster.brokers[0 if aside[0].broker_name == "broker-a" else 1]
+        message_id = offset_message_id(encode_host(broker.host, 10911), found.queue_data[0].physic_offset)
+        self.assertEqual((self.result(self.admin.topic_stats(TOPIC)).message_count, len(states)), (0, 1))
+        self.result(self.admin.resume_check_half_message(message_id))
+        self.cluster.tick(0.1, 50)
+        self.assertEqual((self.result(self.admin.topic_stats(TOPIC)).message_count, states), (1, []))
+        self.failure(self.admin.resume_check_half_message(message_id[:-1] + "1"), BrokerRefused)
+        self.failure(self.admin.resume_check_half_message("nonsense"), DecodeError)
 
 
 class TimeSpanTests(AdminCase):

@@ -17,6 +17,7 @@ from pymq.blocking import (
     TopicConfig,
 )
 from pymq.errors import BrokerRefused, ClientError, NoRoute
+from pymq.message.ids import decode_offset_message_id
 
 from . import programs, toolchain, wire
 from .apache import ApacheCluster
@@ -44,9 +45,14 @@ def admin(server):
 
 def mqadmin(server, command, *arguments):
     """What mqadmin prints."""
-    done = toolchain.mqadmin(server.java_version, [command, "-n", server.namesrv, *arguments])
+    done = toolchain.mqadmin(server.java_version, [command, "-n", server.namesrv, *map(str, arguments)])
     assert done.returncode == 0 and "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stdout
+
+
+def rows(text, first):
+    """The words of each line that starts with `first`."""
+    return [line.split() for line in text.splitlines() if line.startswith(first)]
 
 
 def overseen(server, topic, **flags):
@@ -54,14 +60,14 @@ def overseen(server, topic, **flags):
     return programs.run(f"java-{server.java_version}", "oversee", namesrv=server.namesrv, topic=topic, **flags)
 
 
-def until(condition, what):
+def until(condition, what, wait_s=WAIT_S):
     """Wait for it."""
 
     def looked():
         with contextlib.suppress(NoRoute, BrokerRefused):
             return condition()
 
-    return wire.wait_until(looked, WAIT_S, what)
+    return wire.wait_until(looked, wait_s, what)
 
 
 def test_topics_and_groups(server, admin):
@@ -127,11 +133,14 @@ def test_a_group_that_is_away(server, admin):
     queue, end = max((queue, offset.max_offset) for queue, offset in admin.topic_stats(topic).queues.items())
     admin.update_consumer_offset(group, queue, end - 1)
     assert (admin.consumer_offset(group, queue), admin.consume_stats(group, topic).lag) == (end - 1, 1)
+    assert admin.broker_consume_stats(server.name)[group].queues[queue].lag == 1
+    behind = [row for row in rows(mqadmin(server, "brokerConsumeStats", "-b", server.broker), topic) if row[1] == group]
+    assert sorted(int(row[6]) for row in behind)[-2:] == [0, 1], behind
     admin.update_group(SubscriptionGroupConfig(other))
     admin.clone_offsets(group, other, topic)
     assert admin.consumer_offset(other, queue) == end - 1
-    rows = [line.split() for line in mqadmin(server, "consumerProgress", "-g", group).splitlines() if line.startswith(topic)]
-    assert sum(int(row[3]) - int(row[4]) for row in rows) == 1, rows
+    left = rows(mqadmin(server, "consumerProgress", "-g", group), topic)
+    assert sum(int(row[3]) - int(row[4]) for row in left) == 1, left
     assert sum(admin.reset_offsets(group, topic, 0).values()) == 0
     assert admin.consume_stats(group, topic).lag == COUNT
     assert sum(admin.reset_offsets(group, topic).values()) == COUNT
@@ -224,6 +233,7 @@ def test_brokers_and_name_servers(server, admin):
     assert admin.order_conf(topic) == {} and admin.kv_configs("no-such-namespace") == {}
     admin.clean_unused_topics()
     admin.clean_expired_queues(server.name)
+    admin.delete_expired_log(server.broker)
 
 
 def test_settings_of_name_servers(server, admin):
@@ -239,3 +249,32 @@ def test_settings_of_name_servers(server, admin):
         assert admin.topic_route(topic).order_topic_conf == told
     with pytest.raises(BrokerRefused):
         admin.update_name_server_config({"kvConfigPath": "elsewhere"})
+
+
+def test_what_is_in_a_topic(server, admin):
+    """Its clusters, the units of its queues, and what is counted of it."""
+    topic, group = server.create_topic("admin-units", queues=1), "CG-admin-units"
+    assert rows(mqadmin(server, "topicClusterList", "-t", topic), "") == [[name] for name in admin.topic_clusters(topic)]
+    names = admin.system_topics(server.name)
+    assert "TBW102" in names and topic not in names
+    sent = programs.send("python", server, topic, COUNT, size=100, tag="A").of("sent")
+    (queue,) = admin.topic_stats(topic).queues
+    places = [decode_offset_message_id(event["offsetMsgId"])[2] for event in sent]
+    body = admin.query_consume_queue(queue, 3, 4)
+    assert (body.min_queue_index, body.max_queue_index) == (0, COUNT)
+    assert [unit.physic_offset for unit in body.queue_data] == places[3:7]
+    said = mqadmin(server, "queryCq", "-t", topic, "-q", 0, "-i", 3, "-c", 4, "-b", server.broker)
+    assert all(str(place) in said for place in places[3:7]), said
+    assert admin.query_consume_queue(queue, COUNT) is None
+    with Producer("PG-admin-units", namesrv_addr=server.namesrv) as producer, pushed_to(server, topic, group, "A || B"):
+        body = until(lambda: admin.query_consume_queue(queue, 0, 1, group), "the units")
+        assert set(body.subscription_data.tags_set) == {"A", "B"}
+
+        def is_counted():
+            producer.send(Message(topic, b"x"))
+            return admin.broker_stats(server.name, "TOPIC_PUT_NUMS", topic).stats_minute.sum
+
+        until(is_counted, "the first samples", 90)
+        (made,) = admin.all_producers(server.broker)["PG-admin-units"]
+        assert (made.client_id, made.language) == (producer.client_id, "PYTHON")
+        assert producer.client_id in mqadmin(server, "producer", "-b", server.broker)

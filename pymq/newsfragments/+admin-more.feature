@@ -1,0 +1,1 @@
+The admin client tells how far all groups of a broker are (``broker_consume_stats``), what a broker counts (``broker_stats``), what is in a consume queue (``query_consume_queue``) and where a topic is (``topic_clusters``, ``system_topics``); it has expired log files deleted (``delete_expired_log``) and half messages asked about again (``resume_check_half_message``).
