@@ -100,5 +100,5 @@ def _times(span: QueueTimeSpan) -> QueueTimes:
     oldest, newest, delay = span.min_time_stamp, span.max_time_stamp, span.delay_time
     if delay > newest:
         now = delay - 1
-        delay = now - oldest if newest >= 0 else 0
+        delay = now - oldest if oldest >= 0 else 0
     return QueueTimes(oldest, newest, span.consume_time_stamp, delay)

@@ -1,6 +1,7 @@
 """Our admin client on our broker and on Apache's: what it does is seen by a witness, by Java's clients and by mqadmin."""
 
 import contextlib
+import functools
 import threading
 
 import msgspec
@@ -278,3 +279,33 @@ def test_what_is_in_a_topic(server, admin):
         (made,) = admin.all_producers(server.broker)["PG-admin-units"]
         assert (made.client_id, made.language) == (producer.client_id, "PYTHON")
         assert producer.client_id in mqadmin(server, "producer", "-b", server.broker)
+
+
+@pytest.fixture
+def second(server):
+    """Another broker of the same kind and cluster, without the template topic: that connects every client to every broker."""
+    kind = PyMQServer if isinstance(server, PyMQServer) else functools.partial(ApacheCluster, server.version)
+    with kind(namesrv=server.namesrv, brokerName="broker-second", autoCreateTopicEnable="false") as broker:
+        yield broker
+
+
+def test_members_that_are_not_connected_to_all_brokers(server, admin, second):
+    """All are seen, each once; what single brokers know is what mqadmin says. This must be the last test of a server."""
+    group = "CG-admin-apart"
+    flags = {"namesrv": server.namesrv, "group": group, "poll_ms": 600_000}
+    with contextlib.ExitStack() as stack:
+        for number, broker in enumerate((server, second)):
+            topic = broker.create_topic(f"admin-apart-{number}")
+            consumer = programs.Program(f"java-{server.java_version}", "receive", topic=topic, instance=f"apart{number}", **flags)
+            stack.enter_context(consumer).wait_event("assigned")
+            until(lambda: admin.topic_route(f"%RETRY%{group}"), "the group's route")
+
+        def members(broker=None):
+            return [one.client_id for one in admin.consumer_connections(group, broker).connection_set]
+
+        both = until(lambda: len(found := members()) == 2 and found, "both")
+        known = {broker.name: members(broker.name) for broker in (server, second)}
+        assert sorted({*known[server.name], *known[second.name]}) == both and len(known[second.name]) == 1, known
+        for broker in (server, second):
+            said = mqadmin(server, "consumerConnection", "-g", group, "-b", broker.broker)
+            assert {name for name in both if name in said} == set(known[broker.name]), said
