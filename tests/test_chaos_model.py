@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.interop import chaos_plan, chaos_report
 from tests.interop.chaos_journal import Journal, decode
 from tests.interop.chaos_model import Model
-from tests.interop.chaos_workload import DEAD_TOPIC, ORDERED, PLAIN, TRANSACTIONS
+from tests.interop.chaos_workload import DEAD_TOPIC, ORDERED, PLAIN, RETRY_TOPIC, TRANSACTIONS
 from tests.interop.witness import Stored
 
 #: Numbers of plain messages that never fail, fail once and fail always; of transactions that are committed and rolled back.
@@ -34,6 +34,7 @@ class ModelTests(SynchronousTestCase):
         """Nothing told and nothing stored yet."""
         self.model = Model()
         self.stored: dict[str, list[Stored]] = {PLAIN: [], ORDERED: [], TRANSACTIONS: []}
+        self.retried: list[Stored] = []
         self.dead: list[Stored] = []
 
     def send(self, topic: str, seq: int, offset: int = 0, unique_id: str | None = None) -> None:
@@ -64,7 +65,7 @@ class ModelTests(SynchronousTestCase):
 
     def expect(self, *texts: str) -> None:
         """The judge finds just these; of each a part of its text."""
-        found = [problem.text for problem in self.model.judge(self.stored, self.dead)]
+        found = [problem.text for problem in self.model.judge(self.stored, self.retried, self.dead)]
         self.assertEqual(len(found), len(texts), found)
         for text, problem in zip(texts, found):
             self.assertIn(text, problem)
@@ -133,8 +134,16 @@ class ModelTests(SynchronousTestCase):
     def test_origin_lost(self) -> None:
         """A dead letter names the message that it was, by one of its ids."""
         self.send(PLAIN, ALWAYS)
+        self.retried = [stored(RETRY_TOPIC, ALWAYS, 7, ORIGIN_MESSAGE_ID="OFFSET0"), stored(RETRY_TOPIC, GOOD, 7)]
         self.dead = [stored(DEAD_TOPIC, ALWAYS, ORIGIN_MESSAGE_ID="OFFSET7")]
         self.expect("says it was OFFSET7")
+
+    def test_origin_lost_by_a_client(self) -> None:
+        """It names the retry that Java's client sent without a name."""
+        self.send(PLAIN, ALWAYS)
+        self.retried = [stored(RETRY_TOPIC, ALWAYS, 7)]
+        self.dead = [stored(DEAD_TOPIC, ALWAYS, ORIGIN_MESSAGE_ID="OFFSET7")]
+        self.expect()
 
     def test_rolled_back_and_received(self) -> None:
         """Nobody may see what was rolled back."""

@@ -164,11 +164,13 @@ class Model:
     def _came(self, unique_id):
         return unique_id in self.received[TRANSACTIONS]
 
-    def judge(self, stored, dead):
-        """Compare with what is stored: {topic: list of Stored} and the dead letters, a list of Stored. Gives all problems."""
+    def judge(self, stored, retried, dead):
+        """Compare with what is stored: {topic: list of Stored}, the retries and the dead letters, lists of Stored. Gives all
+        problems.
+        """
         for topic in (PLAIN, ORDERED):
             self._judge_places(topic, {(found.queue, found.offset): found for found in stored[topic]})
-        self._judge_plain(stored[PLAIN], dead)
+        self._judge_plain(stored[PLAIN], retried, dead)
         self._judge_order(stored[ORDERED])
         self._judge_transactions(stored[TRANSACTIONS])
         for topic, all_stored in stored.items():
@@ -185,11 +187,18 @@ class Model:
                 there = found and found.prefix
                 self._problem(f"{topic} queue {message.queue} offset {message.offset} holds {there}", message.prefix, unique_id)
 
-    def _judge_plain(self, stored, dead):
-        """Each was consumed once it did not fail, or is a dead letter; and only those that always fail are."""
+    def _judge_plain(self, stored, retried, dead):
+        """Each was consumed once it did not fail, or is a dead letter; and only those that always fail are.
+
+        A dead letter names the message that it was. But when sending back fails, Java's consumer sends a retry by itself and
+        loses the name over it (sendMessageBack: setProperties takes back what setOriginMessageId did); then it names that one.
+        """
         origins = defaultdict(set)
         for found in stored:
             origins[found.unique_id] |= {found.unique_id, found.offset_id}
+        for found in retried:
+            if "ORIGIN_MESSAGE_ID" not in found.properties:
+                origins[found.unique_id].add(found.offset_id)
         buried = {letter.unique_id for letter in dead}
         for letter in dead:
             origin = letter.properties.get("ORIGIN_MESSAGE_ID")

@@ -245,7 +245,7 @@ class Scene:
         self.journal.refresh()
         self.stored = {topic: self._read(topic) for topic in TOPICS}
         dead = self._read(DEAD_TOPIC, 1)
-        problems = self.model.judge(self.stored, dead)
+        problems = self.model.judge(self.stored, self._read(RETRY_TOPIC, 1), dead)
         self.stored[DEAD_TOPIC] = dead
         broker = self._victims[chaos_plan.BROKER]
         broker.signal(signal.SIGTERM)

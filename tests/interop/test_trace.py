@@ -36,13 +36,15 @@ def test_traces_are_read(pymq, family, version):
     """queryMsgTraceById shows who sent a message, who consumed it, and that it went well."""
     topic = pymq.create_topic(f"traced-{family}-{version}".replace(".", "_"))
     group = f"G-{topic}"
-    sent = programs.run(family, "trace", namesrv=pymq.namesrv, topic=topic, group=group, count=COUNT).of("sent")
 
     def traced():
         said = toolchain.mqadmin(version, ["queryMsgTraceById", "-n", pymq.namesrv, "-i", sent[3]["msgId"]]).stdout
         return said if rows_of(said, "Pub") and rows_of(said, "Sub") else None
 
-    said = wire.wait_until(traced, 60, "traces")
+    with programs.Program(family, "trace", namesrv=pymq.namesrv, topic=topic, group=group, count=COUNT) as talker:
+        sent = talker.wait_event("sent", COUNT)
+        said = wire.wait_until(traced, 120, "traces")
+        talker.stop()
     (published,), (consumed,) = rows_of(said, "Pub"), rows_of(said, "Sub")
     assert published[1:3] == [f"{group}-sends", "127.0.0.1"] and published[-1] == "success", said
     assert consumed[1:3] == [group, "127.0.0.1"] and consumed[-1] == "success", said

@@ -81,12 +81,13 @@ final class Dialogue {
         DefaultMQProducer producer = ClientProgram.configured(new DefaultMQProducer(group + "-sends", null, true, null), flags);
         producer.start();
         for (int seq = 0; seq < count; seq++) Events.print("sent", "seq", seq, "msgId", producer.send(message(seq)).getMsgId());
-        producer.shutdown();
         CountDownLatch all = new CountDownLatch(count);
         DefaultMQPushConsumer consumer = consumer(new DefaultMQPushConsumer(group, null, new AllocateMessageQueueAveragely(), true, null), message -> all.countDown());
         if (!all.await(60, TimeUnit.SECONDS)) throw new IllegalStateException(all.getCount() + " messages are missing");
-        Thread.sleep(7000); // 5.x gathers traces for 5 s, and its shutdown does not wait for them
+        // A shutdown gives up on traces that are not sent soon, and 5.x's does not wait for them at all.
+        while (!Stop.wanted()) Thread.sleep(50);
         consumer.shutdown();
+        producer.shutdown();
     }
 
     private interface Listener { void received(MessageExt message) throws Exception; }
