@@ -193,6 +193,7 @@ class PopConsumer(Face[on_deferreds.PopConsumer]):
         self.client = on_deferreds.PopConsumer(group, **on_loop(settings))
 
     pop = awaited(on_deferreds.PopConsumer.pop)
+    peek = awaited(on_deferreds.PopConsumer.peek)
     ack = awaited(on_deferreds.PopConsumer.ack)
     ack_all = awaited(on_deferreds.PopConsumer.ack_all)
     change_invisible_time = awaited(on_deferreds.PopConsumer.change_invisible_time)

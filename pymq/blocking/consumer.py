@@ -181,6 +181,7 @@ class PopConsumer(Face[aio.PopConsumer]):
         super().__init__(lambda _: aio.PopConsumer(group, **settings))
 
     pop = waited(aio.PopConsumer.pop)
+    peek = waited(aio.PopConsumer.peek)
     ack = waited(aio.PopConsumer.ack)
     ack_all = waited(aio.PopConsumer.ack_all)
     change_invisible_time = waited(aio.PopConsumer.change_invisible_time)

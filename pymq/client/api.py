@@ -59,6 +59,7 @@ from pymq.wire.headers.pop import (
     AckMessageRequestHeader,
     ChangeInvisibleTimeRequestHeader,
     ChangeInvisibleTimeResponseHeader,
+    PeekMessageRequestHeader,
     PopMessageRequestHeader,
 )
 from pymq.wire.headers.topics import CreateTopicRequestHeader
@@ -200,6 +201,10 @@ class MQClientAPI:
     async def pop_message(self, address: str, header: PopMessageRequestHeader, timeout_s: float) -> RemotingCommand:
         """POP_MESSAGE; the response whatever its code. Raises NotSupported."""
         return await self._ask_pop(address, RequestCode.POP_MESSAGE, header, timeout_s=timeout_s)
+
+    async def peek_message(self, address: str, header: PeekMessageRequestHeader) -> RemotingCommand:
+        """PEEK_MESSAGE; the response whatever its code. Raises NotSupported."""
+        return await self._ask_pop(address, RequestCode.PEEK_MESSAGE, header)
 
     async def ack_message(self, address: str, header: AckMessageRequestHeader) -> None:
         """ACK_MESSAGE. Raises NotSupported."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +13,7 @@ from pymq.client.instance import EXPECTED_ERRORS, MQClientInstance
 from pymq.client.member import Member
 from pymq.client.messageselector import MessageSelector, subscription_of
 from pymq.client.popping import ALL_QUEUES, POP_COUNT_MAX, PopClient
+from pymq.client.results import PopResult
 from pymq.errors import ClientError, NoRoute, RequestError
 from pymq.message.message import StoredMessage
 from pymq.wire.bodies.connections import ConsumeMessageDirectlyResult, ConsumerRunningInfo
@@ -71,17 +72,28 @@ class PopConsumer(Member[PopConfig]):
         max_count: int = POP_COUNT_MAX,
         invisible_s: float = INVISIBLE_S,
         wait_s: float = WAIT_S,
+        order: bool = False,
     ) -> Deferred[Sequence[StoredMessage]]:
         """Up to `max_count` messages of a topic or of one queue whose tags match `expression`, or that it selects; maybe none.
 
         They come again after `invisible_s`, unless they are acknowledged. While there are none, a broker waits for some for
         `wait_s`; with several brokers, each is asked without waiting first, and another waits at every call. When that one fails,
         so does this: with NotSupported when it cannot pop, BrokerRefused, DecodeError, or one of TRANSPORT_ERRORS; or NoRoute.
+
+        With `order` (Java: PopMessageRequestHeader.order) the messages of a queue come one pop after another, in their order: the
+        queue gives the group none while one that it gave is neither acknowledged nor visible again. Then those from the first
+        on that is not acknowledged come again, acknowledged ones behind it too. All pops of the group should be such ones.
         """
-        return self._do(self._pop(source, expression, max_count, invisible_s, wait_s))
+        return self._do(self._pop(source, expression, max_count, invisible_s, wait_s, order))
 
     async def _pop(
-        self, source: str | MessageQueue, expression: str | MessageSelector, max_count: int, invisible_s: float, wait_s: float
+        self,
+        source: str | MessageQueue,
+        expression: str | MessageSelector,
+        max_count: int,
+        invisible_s: float,
+        wait_s: float,
+        order: bool,
     ) -> Sequence[StoredMessage]:
         if not 1 <= max_count <= POP_COUNT_MAX or invisible_s <= 0 or wait_s < 0:
             raise ClientError(
@@ -92,17 +104,42 @@ class PopConsumer(Member[PopConfig]):
         if subscription.topic not in self._subscriptions:
             self._subscriptions[subscription.topic] = subscription
             await self.instance.heartbeat_all()
+
+        def ask(queue: MessageQueue) -> Coroutine[Any, Any, PopResult]:
+            waiting_s = wait_s if queue is queues[-1] else 0.0
+            return self._client.pop(
+                queue, subscription, count_max=max_count, invisible_s=invisible_s, wait_s=waiting_s, order=order
+            )
+
+        return await self._first_found(queues, ask)
+
+    def peek(self, source: str | MessageQueue, *, max_count: int = POP_COUNT_MAX) -> Deferred[Sequence[StoredMessage]]:
+        """Up to `max_count` messages of a topic or of one queue that the next pops bring, whatever their tags; maybe none.
+
+        None is hidden by that, and none has a receipt. Those of a queue that is popped in order are seen until they are
+        acknowledged. A group that never popped sees all that is there. Nothing waits. Fails as `pop` does (Java's brokers:
+        PeekMessageProcessor; its clients do not ask it).
+        """
+        return self._do(self._peek(source, max_count))
+
+    async def _peek(self, source: str | MessageQueue, max_count: int) -> Sequence[StoredMessage]:
+        if not 1 <= max_count <= POP_COUNT_MAX:
+            raise ClientError(f"1 to {POP_COUNT_MAX} messages can be seen, not {max_count}")
+        queues = await self._queues(source)
+        return await self._first_found(queues, lambda queue: self._client.peek(queue, count_max=max_count))
+
+    async def _first_found(
+        self, queues: Sequence[MessageQueue], ask: Callable[[MessageQueue], Coroutine[Any, Any, PopResult]]
+    ) -> Sequence[StoredMessage]:
+        """The messages of the first queue that has some. Raises the error of the last queue only."""
         messages: Sequence[StoredMessage] = ()
         for queue in queues:
-            waiting_s = wait_s if queue is queues[-1] else 0.0
             try:
-                result = await self._client.pop(
-                    queue, subscription, count_max=max_count, invisible_s=invisible_s, wait_s=waiting_s
-                )
+                result = await ask(queue)
             except EXPECTED_ERRORS as error:
                 if queue is queues[-1]:
                     raise
-                self._log.warn("{queue} could not be popped: {error}", queue=queue, error=error)
+                self._log.warn("{queue} could not be asked for messages: {error}", queue=queue, error=error)
                 continue
             messages = result.messages
             if messages:
@@ -140,6 +177,7 @@ class PopConsumer(Member[PopConfig]):
 
     def change_invisible_time(self, message: StoredMessage, invisible_s: float) -> Deferred[None]:
         """A message comes again after so long from now on: soon, when it failed, or later, when it takes longer than thought.
+        One that was popped in order comes no sooner than all of its queue that are not acknowledged may.
 
         It has another receipt then; the one before no longer acknowledges it. Fails as `ack` does.
         """

@@ -27,9 +27,11 @@ from pymq.message.record import iter_records
 from pymq.wire.bodies.batchack import BatchAck, BatchAckMessageRequestBody, bit_set
 from pymq.wire.bodies.heartbeat import SubscriptionData
 from pymq.wire.bodies.messagequeue import MessageQueue
+from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.pop import (
     AckMessageRequestHeader,
     ChangeInvisibleTimeRequestHeader,
+    PeekMessageRequestHeader,
     PopMessageRequestHeader,
     PopMessageResponseHeader,
 )
@@ -62,9 +64,17 @@ class PopClient:
         self._namespace = namespace
 
     async def pop(
-        self, queue: MessageQueue, subscription: SubscriptionData, *, count_max: int, invisible_s: float, wait_s: float
+        self,
+        queue: MessageQueue,
+        subscription: SubscriptionData,
+        *,
+        count_max: int,
+        invisible_s: float,
+        wait_s: float,
+        order: bool = False,
     ) -> PopResult:
-        """Messages of a queue, or with ALL_QUEUES of a broker; it waits for some for so long.
+        """Messages of a queue, or with ALL_QUEUES of a broker; it waits for some for so long. With `order` a queue gives none
+        before those that it gave are all acknowledged, or come again.
 
         Raises BrokerRefused for an answer that is no PopStatus, NotSupported, NoRoute, DecodeError, or one of TRANSPORT_ERRORS.
         """
@@ -81,13 +91,11 @@ class PopClient:
             init_mode=self._init_mode,
             exp_type=subscription.expression_type,
             exp=subscription.sub_string,
+            order=order,
             broker_name=queue.broker_name,
         )
         response = await self._instance.api.pop_message(address, header, wait_s + PATIENCE_S)
-        status = POP_STATUS_OF_CODE.get(response.code)
-        if status is None:
-            raise BrokerRefused(response.code, response.remark, address)
-        answer = PopMessageResponseHeader.from_fields(response.ext_fields)
+        status, answer = _understood(response, address)
         if status is not PopStatus.FOUND:
             return PopResult(status, answer.rest_num)
         messages = list(_with_receipts(iter_records(response.body), answer, queue))
@@ -95,6 +103,26 @@ class PopClient:
         if len(wanted) < len(messages):
             await self._pass_over([message for message in messages if not any(message is one for one in wanted)])
         return PopResult(status, answer.rest_num, wanted)
+
+    async def peek(self, queue: MessageQueue, *, count_max: int) -> PopResult:
+        """What is next in a queue, or with ALL_QUEUES in those of a broker, without popping it: the messages have no receipts.
+
+        Raises what `pop` does.
+        """
+        address = await self._instance.broker_address(queue.topic, queue.broker_name)
+        header = PeekMessageRequestHeader(
+            consumer_group=self._group,
+            topic=queue.topic,
+            queue_id=queue.queue_id,
+            max_msg_nums=count_max,
+            broker_name=queue.broker_name,
+        )
+        response = await self._instance.api.peek_message(address, header)
+        status, answer = _understood(response, address)
+        messages = list(iter_records(response.body))
+        for message in messages:
+            message.broker_name, message.topic = queue.broker_name, queue.topic
+        return PopResult(status, answer.rest_num, messages)
 
     async def _pass_over(self, messages: Sequence[StoredMessage]) -> None:
         """What nobody asked for is acknowledged, for else it would come again."""
@@ -175,11 +203,20 @@ class PopClient:
         return Receipt.parse(message.properties.get(names.POP_CK)), self._namespace.wrap(message.topic)
 
 
+def _understood(response: RemotingCommand, address: str) -> tuple[PopStatus, PopMessageResponseHeader]:
+    """Raises BrokerRefused for an answer that is no PopStatus."""
+    status = POP_STATUS_OF_CODE.get(response.code)
+    if status is None:
+        raise BrokerRefused(response.code, response.remark, address)
+    return status, PopMessageResponseHeader.from_fields(response.ext_fields)
+
+
 def _with_receipts(
     messages: Iterable[StoredMessage], answer: PopMessageResponseHeader, queue: MessageQueue
 ) -> Iterator[StoredMessage]:
     """Popped messages with broker, topic, receipt and the time of their first pop. Raises DecodeError."""
     starts = entries_in(answer.start_offset_info)
+    counts = entries_in(answer.order_count_info)
     offsets = {key: iter(text.split(",")) for key, text in entries_in(answer.msg_offset_info).items()}
     for message in messages:
         flag = _written_flag(message, answer)
@@ -198,6 +235,9 @@ def _with_receipts(
                 queue_id=message.queue_id,
                 queue_offset=int(offset or ""),
             )
+            # What is popped in order comes again as it is stored, so its attempts are counted for each message or for its queue.
+            count = counts.get((key[0], f"qo{message.queue_id}%{offset}"), counts.get(key))
+            message.reconsume_times = int(count or 0) or message.reconsume_times
         except ValueError as error:
             raise DecodeError(f"the offsets {answer.msg_offset_info!r} do not go with the messages popped: {error}") from error
         if flag is None:

@@ -31,10 +31,12 @@ from pymq.wire.headers.pop import (
     AckMessageRequestHeader,
     ChangeInvisibleTimeRequestHeader,
     ChangeInvisibleTimeResponseHeader,
+    PeekMessageRequestHeader,
     PopMessageRequestHeader,
     PopMessageResponseHeader,
 )
 from tests.client.fakecluster import QUEUES, FakeBroker, FakeCluster
+from tests.client.fakeorder import ORDERED, Blocks
 
 #: (group, topic as it is stored, queue id, queue offset, time of the pop).
 Key = tuple[str, str, int, int, int]
@@ -59,6 +61,7 @@ class PopBroker(FakeBroker):
         self.knows_members = True
         self.popped_to: dict[tuple[str, str, int], int] = {}
         self.hidden: dict[Key, Hidden] = {}
+        self.blocks = Blocks()
         self.waiting: list[tuple[RemotingCommand, Deferred[RemotingCommand], Any]] = []
 
     def _query_assignment(self, request: RemotingCommand) -> RemotingCommand:
@@ -109,15 +112,30 @@ class PopBroker(FakeBroker):
             giving_up.cancel()
         self.waiting.clear()
 
+    def _peek_message(self, request: RemotingCommand) -> RemotingCommand:
+        header = PeekMessageRequestHeader.from_fields(request.ext_fields)
+        records: list[bytes] = []
+        for topic, queue_id in self.wanted(header.topic, header.consumer_group, header.queue_id):
+            begin = self.popped_to.get((header.consumer_group, topic, queue_id), 0)
+            records += self.queues.get((topic, queue_id), [])[begin:]
+        answer = PopMessageResponseHeader(rest_num=len(records))
+        if not records:
+            return request.reply(Answer.PULL_NOT_FOUND, "NO_MESSAGE_IN_QUEUE", header=answer)
+        return request.reply(remark="FOUND", header=answer, body=b"".join(records[: header.max_msg_nums]))
+
+    def wanted(self, topic: str, group: str, queue_id: int) -> list[tuple[str, int]]:
+        """The queues that a pop reads."""
+        retries = [(self.retry_topic(topic, group), 0)] if queue_id < 0 else []
+        return retries + [(topic, n) for n in range(QUEUES) if queue_id in (-1, n)]
+
     def popped(self, request: RemotingCommand) -> RemotingCommand | None:
         """An answer with messages, if there are any."""
         header = PopMessageRequestHeader.from_fields(request.ext_fields)
+        if header.order:
+            return self.popped_in_order(request, header)
         now_ms = int(self.clock.seconds() * 1000)
-        retries = [self.retry_topic(header.topic, header.consumer_group)]
-        wanted = [(retries[0], 0)] if header.queue_id < 0 else []
-        wanted += [(header.topic, n) for n in range(QUEUES) if header.queue_id in (-1, n)]
         starts, offsets, records = [], [], []
-        for topic, queue_id in wanted:
+        for topic, queue_id in self.wanted(header.topic, header.consumer_group, header.queue_id):
             queue, place = self.queues.get((topic, queue_id), []), (header.consumer_group, topic, queue_id)
             begin = self.popped_to.get(place, 0)
             found = queue[begin : begin + header.max_msg_nums - len(records)]
@@ -141,6 +159,31 @@ class PopBroker(FakeBroker):
             msg_offset_info=";".join(offsets),
         )
         return request.reply(remark="FOUND", header=answer, body=b"".join(records))
+
+    def popped_in_order(self, request: RemotingCommand, header: PopMessageRequestHeader) -> RemotingCommand | None:
+        """The same of queues that are not blocked; where they are read moves with the acknowledgements."""
+        now_ms = int(self.clock.seconds() * 1000)
+        starts, offsets, counts, records = [], [], [], []
+        for topic, queue_id in self.wanted(header.topic, header.consumer_group, header.queue_id):
+            queue, place = self.queues.get((topic, queue_id), []), (header.consumer_group, topic, queue_id)
+            begin = self.popped_to.get(place, 0)
+            found = queue[begin : begin + header.max_msg_nums - len(records)]
+            if not found or self.blocks.is_blocked(place, now_ms):
+                continue
+            numbers = range(begin, begin + len(found))
+            starts.append(f"0 {queue_id} {begin}")
+            offsets.append(f"0 {queue_id} {','.join(map(str, numbers))}")
+            counts.append(self.blocks.give(place, numbers, now_ms, header.invisible_time))
+            records += found
+        answer = PopMessageResponseHeader(
+            pop_time=now_ms,
+            invisible_time=header.invisible_time,
+            revive_queue_id=ORDERED,
+            start_offset_info=";".join(starts),
+            msg_offset_info=";".join(offsets),
+            order_count_info=";".join(counts),
+        )
+        return request.reply(remark="FOUND", header=answer, body=b"".join(records)) if records else None
 
     def retry_topic(self, topic: str, group: str) -> str:
         """Where messages come again."""
@@ -199,20 +242,38 @@ class PopBroker(FakeBroker):
 
     def _ack_message(self, request: RemotingCommand) -> RemotingCommand:
         header = AckMessageRequestHeader.from_fields(request.ext_fields)
-        pop_time_ms = Receipt.parse(header.extra_info).pop_time_ms
-        self.show((header.consumer_group, header.topic, header.queue_id, header.offset, pop_time_ms))
+        receipt = Receipt.parse(header.extra_info)
+        place = (header.consumer_group, header.topic, header.queue_id)
+        self.acked(place, header.offset, receipt.pop_time_ms, receipt.revive_queue_id)
         return request.reply()
+
+    def acked(self, place: tuple[str, str, int], offset: int, pop_time_ms: int, revive_queue_id: int) -> None:
+        """A message is done."""
+        if revive_queue_id != ORDERED:
+            self.show((*place, offset, pop_time_ms))
+            return
+        moved = self.blocks.ack(place, offset, pop_time_ms)
+        self.popped_to[place] = self.popped_to.get(place, 0) if moved is None else moved
 
     def _batch_ack_message(self, request: RemotingCommand) -> RemotingCommand:
         for ack in javajson.decode_as(request.body, BatchAckMessageRequestBody).acks:
             topic = ack.topic if ack.retry == "0" else self.retry_topic(ack.topic, ack.consumer_group)
             for place in places_in(ack.bit_set):
-                self.show((ack.consumer_group, topic, ack.queue_id, ack.start_offset + place, ack.pop_time))
+                queue = (ack.consumer_group, topic, ack.queue_id)
+                self.acked(queue, ack.start_offset + place, ack.pop_time, ack.revive_queue_id)
         return request.reply()
 
     def _change_message_invisibletime(self, request: RemotingCommand) -> RemotingCommand:
         header = ChangeInvisibleTimeRequestHeader.from_fields(request.ext_fields)
-        pop_time_ms, now_ms = Receipt.parse(header.extra_info).pop_time_ms, int(self.clock.seconds() * 1000)
+        receipt, now_ms = Receipt.parse(header.extra_info), int(self.clock.seconds() * 1000)
+        pop_time_ms = receipt.pop_time_ms
+        if receipt.revive_queue_id == ORDERED:
+            place = (header.consumer_group, header.topic, header.queue_id)
+            self.blocks.change(place, header.offset, pop_time_ms, now_ms + header.invisible_time)
+            lasts_ms = now_ms + header.invisible_time - pop_time_ms
+            return request.reply(
+                header=ChangeInvisibleTimeResponseHeader(pop_time=pop_time_ms, invisible_time=lasts_ms, revive_queue_id=ORDERED)
+            )
         data = self.show((header.consumer_group, header.topic, header.queue_id, header.offset, pop_time_ms))
         if data is not None:
             key = (header.consumer_group, header.topic, header.queue_id, header.offset, now_ms)

@@ -6,7 +6,17 @@ from typing import Any
 
 from pymq.client.messageselector import MessageSelector
 from pymq.client.popconsumer import PopConsumer
-from pymq.errors import ClientError, ConfigError, ConnectFailed, NoRoute, NotStarted, NotSupported, RequestError
+from pymq.errors import (
+    BrokerRefused,
+    ClientError,
+    ConfigError,
+    ConnectFailed,
+    DecodeError,
+    NoRoute,
+    NotStarted,
+    NotSupported,
+    RequestError,
+)
 from pymq.wire.bodies.heartbeat import decode_heartbeat
 from pymq.wire.codes import RequestCode as Code
 from tests.client.cases import TOPIC, ClientCase, queue, stored
@@ -106,6 +116,65 @@ class PopConsumerTests(ClientCase):
         self.assertEqual((again.reconsume_times, again.topic), (1, TOPIC))
         self.result(consumer.ack_all([again]))
 
+    def test_in_order(self) -> None:
+        """A queue gives nothing before all that it gave is acknowledged; others do."""
+        self.put(b"1", b"2", b"3")
+        self.put(b"other", broker=1)
+        consumer = self.consumer()
+        first = self.result(consumer.pop(queue(1), max_count=2, order=True))
+        self.assertEqual([message.body for message in first], [b"1", b"2"])
+        self.result(consumer.ack(first[0]))
+        self.assertEqual(self.bodies(consumer.pop(TOPIC, order=True)), [b"other"])
+        self.assertEqual(self.bodies(consumer.pop(queue(1), wait_s=0, order=True)), [])
+        self.result(consumer.ack_all(first[1:]))
+        self.assertEqual(self.bodies(consumer.pop(queue(1), wait_s=0, order=True)), [b"3"])
+
+    def test_what_failed_in_order(self) -> None:
+        """Comes again with what is behind it, once nothing of it is hidden; late acknowledgements change nothing then."""
+        self.put(b"1", b"2", b"3")
+        consumer = self.consumer()
+
+        def popped() -> list[tuple[bytes, int]]:
+            popping = consumer.pop(queue(1), invisible_s=60, wait_s=0, order=True, max_count=2)
+            return [(message.body, message.reconsume_times) for message in self.result(popping)]
+
+        first = self.result(consumer.pop(queue(1), max_count=2, order=True))
+        self.result(consumer.change_invisible_time(first[0], 1))
+        self.tick(1)
+        self.assertEqual(popped(), [])
+        self.result(consumer.change_invisible_time(first[1], 2))
+        self.tick(2)
+        self.assertEqual(popped(), [(b"1", 1), (b"2", 1)])
+        self.result(consumer.ack_all(first))
+        self.assertEqual(popped(), [])
+        self.tick(60)
+        third = self.result(consumer.pop(queue(1), order=True))
+        self.assertEqual([message.reconsume_times for message in third], [2, 2, 0])
+        self.result(consumer.change_invisible_time(third[0], 30))
+        self.result(consumer.ack_all(third))
+        self.assertEqual(popped(), [])
+        self.tick(60)
+        self.assertEqual(popped(), [])
+
+    def test_peeking(self) -> None:
+        """At what would come, retried messages too; nothing is hidden by it."""
+        self.put(b"1", b"2")
+        self.put(b"other", broker=1)
+        consumer = self.consumer()
+        self.assertEqual(self.bodies(consumer.peek(queue(1), max_count=1)), [b"1"])
+        seen = [self.bodies(consumer.peek(TOPIC)) for _ in range(2)]
+        self.assertEqual(sorted(seen), [[b"1", b"2"], [b"other"]])
+        self.assertEqual(self.bodies(consumer.pop(queue(1), invisible_s=1)), [b"1", b"2"])
+        self.assertEqual(self.bodies(consumer.peek(queue(1))), [])
+        self.tick(1)
+        (again, _) = self.result(consumer.peek(queue(-1)))
+        self.assertEqual((again.topic, again.reconsume_times, again.broker_name), (TOPIC, 1, self.brokers[0].name))
+        self.failure(consumer.ack(again), DecodeError)
+        self.cluster.refuse(Code.PEEK_MESSAGE, 16)
+        self.failure(consumer.peek(TOPIC), BrokerRefused)
+        for count in (0, 33):
+            self.failure(consumer.peek(TOPIC, max_count=count), ClientError)
+
     def test_where_a_new_group_begins(self) -> None:
         """As it was told."""
         self.result(self.consumer(consume_from_where="CONSUME_FROM_FIRST_OFFSET").pop(queue(1), wait_s=0))
@@ -133,6 +202,7 @@ class PopConsumerTests(ClientCase):
         self.cluster.create_topic("shop%" + TOPIC)
         self.put(b"1", topic="shop%" + TOPIC)
         consumer = self.consumer(namespace="shop")
+        self.assertEqual([message.topic for message in self.result(consumer.peek(queue(1)))], [TOPIC])
         (message,) = self.result(consumer.pop(TOPIC, wait_s=0))
         self.assertEqual(message.topic, TOPIC)
         self.result(consumer.ack(message))

@@ -1,24 +1,30 @@
 """Our consumers in POP mode, on Apache's brokers of 5.x, alone and together with Java's."""
 
+import contextlib
 import json
 import subprocess
 import sys
 
 import pytest
 
-from pymq.blocking import PopConsumer
+from pymq.blocking import Admin, PopConsumer
+from pymq.errors import PyMQError
+from pymq.wire.bodies.messagequeue import by_queue
 from tests import documents
 
-from . import checks, programs, wire
+from . import checks, programs, toolchain, wire
 from .apache import ApacheCluster
 from .pymq_server import environment
 
-SET_MESSAGE_REQUEST_MODE = 401
+SET_MESSAGE_REQUEST_MODE, POLLING_INFO = 401, 200055
+ALL_QUEUES, QUEUES = -1, 4
 SHORTEST_MS = 5000
 JAVA = "java-5.5.0"
 SOME = 1000
 FEW = 8
 SAMPLE_S = 150
+#: Members notice a change within 20 s, and pops wait for 15 s.
+SHARED_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +163,60 @@ def test_a_consumer_that_leaves_gives_back(apache):
         got = second.of("received")
     checks.none_lost(got, FEW)
     assert {event["reconsume"] for event in got} == {0}
+
+
+def wait_shared(cluster, admin, topic, *wanted):
+    """Wait until members, in the order of their ids, pop the queues with such ids, and no pop of an earlier share waits."""
+    group = f"CG-{topic}"
+    numbers = {str(queue_id): sum(queue_id in queues for queues in wanted) for queue_id in range(ALL_QUEUES, QUEUES)}
+
+    def shares():
+        ids = sorted(connection.client_id for connection in admin.consumer_connections(group).connection_set)
+        tables = [admin.consumer_running_info(group, one).mq_pop_table for one in ids]
+        return [{queue.queue_id for queue in by_queue(table or {})} for table in tables]
+
+    def waiting(queue_id):
+        place = {"consumerGroup": group, "topic": topic, "queueId": queue_id}
+        return int(wire.ask(cluster.broker, POLLING_INFO, place).fields["pollingNum"])
+
+    def shared():
+        with contextlib.suppress(PyMQError):
+            return shares() == list(wanted) and all(waiting(queue_id) == number for queue_id, number in numbers.items())
+
+    wire.wait_until(shared, SHARED_S, f"queues shared out as {wanted}")
+
+
+def each_gets_its_part(prefix, cluster, admin, topic, members, *shares):
+    """Once queues are shared out so, new messages come once, and to nobody from queues that are not of one share."""
+    wait_shared(cluster, admin, topic, *shares)
+    programs.send("python", cluster, topic, SOME, prefix=prefix)
+
+    def received():
+        return [member.received(prefix) for member in members]
+
+    wire.wait_until(lambda: sum(map(len, received())) >= SOME, 60, "all messages")
+    got = [event for part in received() for event in part]
+    checks.none_lost(got, SOME, prefix)
+    once(got)
+    parts = [{event["queueId"] for event in part} for part in received()]
+    assert all(any(part <= share or share == {ALL_QUEUES} for share in shares) for part in parts), parts
+
+
+def test_queues_are_shared_by_neighbours(apache):
+    """With popShareQueueNum each pops its own queues and those of so many members behind it, ours as Java's."""
+    topic = apache.create_topic("popped-by-neighbours", QUEUES)
+    with contextlib.ExitStack() as stack:
+        admin = stack.enter_context(Admin(namesrv_addr=apache.namesrv))
+        admin.set_message_request_mode(f"CG-{topic}", topic, "POP", 1)
+        members = [stack.enter_context(popping(family, apache, topic)) for family in ("python", JAVA, "python")]
+        each_gets_its_part("three", apache, admin, topic, members, {0, 1, 2}, {2, 3}, {3, 0, 1})
+        # More members than queues: each has one, and nobody has none.
+        members += [stack.enter_context(popping("python", apache, topic)) for _ in range(2)]
+        each_gets_its_part("five", apache, admin, topic, members, {0}, {1}, {2}, {3}, {0})
+        all_pop_all = ["-b", apache.broker, "-t", topic, "-g", f"CG-{topic}", "-m", "POP", "-q", "0"]
+        said = toolchain.mqadmin("5.5.0", ["setConsumeMode", "-n", apache.namesrv, *all_pop_all])
+        assert said.returncode == 0 and "Exception" not in said.stdout + said.stderr, said.stdout + said.stderr
+        each_gets_its_part("all", apache, admin, topic, members, *[{ALL_QUEUES}] * len(members))
 
 
 @pytest.mark.parametrize("text", documents.programs(on_apache=True).values())

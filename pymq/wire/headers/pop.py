@@ -45,6 +45,16 @@ class PopMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
     order_count_info: str | None = None
 
 
+class PeekMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
+    """PEEK_MESSAGE (200052); its answer has the header of a pop's, of which only `rest_num` says something."""
+
+    consumer_group: str
+    topic: str
+    queue_id: Int32 = 0
+    max_msg_nums: Int32 = 0
+    broker_name: str | None = msgspec.field(default=None, name="bname")
+
+
 class AckMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """ACK_MESSAGE (200051). `topic` is the one the message was read from, a retry topic too; `extra_info` its receipt."""
 

@@ -17,6 +17,7 @@ NAMES = {
         "",
         "popTime invisibleTime reviveQid restNum startOffsetInfo msgOffsetInfo orderCountInfo",
     ),
+    "PeekMessageRequestHeader": ("consumerGroup topic", "queueId maxMsgNums bname"),
     "AckMessageRequestHeader": ("consumerGroup topic", "queueId extraInfo offset bname"),
     "ChangeInvisibleTimeRequestHeader": ("consumerGroup topic", "queueId extraInfo offset bname invisibleTime suspend"),
     "ChangeInvisibleTimeResponseHeader": ("", "popTime invisibleTime reviveQid"),
