@@ -156,6 +156,7 @@ class LitePullConsumer(Face[on_deferreds.LitePullConsumer]):
     assign = passed(on_deferreds.LitePullConsumer.assign)
     pause = passed(on_deferreds.LitePullConsumer.pause)
     resume = passed(on_deferreds.LitePullConsumer.resume)
+    fetch_subscribe_queues = awaited(on_deferreds.LitePullConsumer.fetch_subscribe_queues)
     fetch_message_queues = awaited(on_deferreds.LitePullConsumer.fetch_message_queues)
     seek = awaited(on_deferreds.LitePullConsumer.seek)
     seek_to_begin = awaited(on_deferreds.LitePullConsumer.seek_to_begin)

@@ -147,6 +147,7 @@ class LitePullConsumer(Face[aio.LitePullConsumer]):
     assign = handed(aio.LitePullConsumer.assign)
     pause = handed(aio.LitePullConsumer.pause)
     resume = handed(aio.LitePullConsumer.resume)
+    fetch_subscribe_queues = waited(aio.LitePullConsumer.fetch_subscribe_queues)
     fetch_message_queues = waited(aio.LitePullConsumer.fetch_message_queues)
     seek = waited(aio.LitePullConsumer.seek)
     seek_to_begin = waited(aio.LitePullConsumer.seek_to_begin)

@@ -69,8 +69,13 @@ class FaceTests(BlockingCase):
 
     def test_no_method_is_missing(self) -> None:
         """Whatever the asyncio clients can do, these can."""
-        for name in ("Producer", "TransactionProducer", "PushConsumer", "PullConsumer"):
-            for method, _ in inspect.getmembers(getattr(aio, name), inspect.isfunction):
+        kinds = [
+            kind for kind in vars(aio).values() if inspect.isclass(kind) and issubclass(kind, aio.Face) and kind is not aio.Face
+        ]
+        self.assertEqual(len(kinds), 7)
+        for kind in kinds:
+            name = kind.__name__
+            for method, _ in inspect.getmembers(kind, inspect.isfunction):
                 if not method.startswith("_"):
                     self.assertTrue(hasattr(getattr(blocking, name), method), f"{name} has no {method}")
 
