@@ -79,10 +79,11 @@ class TopicConfigManager(VersionedTable[TopicConfig, TopicConfigSerializeWrapper
         """Call `listener(changed)` after topics were made or changed; deletions have a code of their own at the name servers."""
         self._listeners.append(listener)
 
-    def create_on_send(self, topic: str, default_topic: str, queue_nums: int, sys_flag: int) -> TopicConfig | None:
+    def create_on_send(self, topic: str, default_topic: str, queue_nums: int | None, sys_flag: int) -> TopicConfig | None:
         """The topic, made after the default topic's pattern if need be; None when that is not allowed (remoting.md 3.2).
 
-        `queue_nums` is the client's wish, bounded by the default topic's queues. A retry topic needs no pattern.
+        `queue_nums` is the client's wish, bounded by the default topic's queues, which are what it gets without a wish. A retry
+        topic needs no pattern.
         Raises RequestError (SYSTEM_ERROR) for a name that no topic may have and above TOPICS_MAX.
         """
         known = self._table.get(topic)
@@ -95,7 +96,7 @@ class TopicConfigManager(VersionedTable[TopicConfig, TopicConfigSerializeWrapper
             return None
         if default_topic == names.AUTO_CREATE_TOPIC and not self._config.auto_create_topic_enable:
             return None
-        queues = max(0, min(queue_nums, pattern.write_queue_nums))
+        queues = pattern.write_queue_nums if queue_nums is None else max(0, min(queue_nums, pattern.write_queue_nums))
         created = TopicConfig(
             topic_name=topic,
             read_queue_nums=queues,

@@ -8,36 +8,13 @@ from pathlib import Path
 
 from . import wire
 from .pymq_server import PyMQServer
+from .wire import binary_frame, json_frame
 
 FRAMES = 100_000
 ANSWER_S = 10
 SEED = 42
 MEMORY_GROWTH_MB_MAX = 24
 TOPIC = "FuzzTopic"
-
-
-def json_frame(code, fields, body=b"", opaque=1, flag=0):
-    """A frame with a JSON header."""
-    header = json.dumps(
-        {
-            "code": code,
-            "extFields": fields,
-            "flag": flag,
-            "language": "JAVA",
-            "opaque": opaque,
-            "serializeTypeCurrentRPC": "JSON",
-            "version": 409,
-        },
-        separators=(",", ":"),
-    ).encode()
-    return struct.pack(">ii", 4 + len(header) + len(body), len(header)) + header + body
-
-
-def binary_frame(code, fields, body=b"", opaque=1, flag=0):
-    """A frame with a ROCKETMQ header."""
-    ext = b"".join(struct.pack(">h", len(k)) + k.encode() + struct.pack(">i", len(v)) + v.encode() for k, v in fields.items())
-    header = struct.pack(">hbhiii", code, 0, 409, opaque, flag, 0) + struct.pack(">i", len(ext)) + ext
-    return struct.pack(">iI", 4 + len(header) + len(body), len(header) | 1 << 24) + header + body
 
 
 UNKNOWN_CODE, QUESTION_OPAQUE = 29_999, 1_987_654_321

@@ -11,6 +11,7 @@ import time
 
 SUCCESS, TOPIC_NOT_EXIST = 0, 17
 GET_MAX_OFFSET, CREATE_TOPIC, ROUTE, CLUSTER_INFO = 30, 17, 105, 106
+OBJECT_KEY = re.compile(rb"(\{[^{}]*\}):")
 BARE_KEY = re.compile(rb"([{,]\s*)(-?\d+):")
 
 
@@ -23,28 +24,68 @@ class Answer:
 
     def json(self):
         """The body as Python values; numeric keys may be bare, as Java writes them."""
-        return json.loads(BARE_KEY.sub(rb'\1"\2":', self.body))
+        return decode_json(self.body)
+
+
+def decode_json(body):
+    """JSON as Python values; keys may be bare numbers or objects, as Java writes them, and become texts."""
+    return json.loads(BARE_KEY.sub(rb'\1"\2":', OBJECT_KEY.sub(lambda key: json.dumps(key[1].decode()).encode() + b":", body)))
+
+
+def json_frame(code, fields, body=b"", opaque=1, flag=0, version=401, language="PYTHON"):
+    """A frame with a JSON header."""
+    header = {
+        "code": code,
+        "extFields": fields,
+        "flag": flag,
+        "language": language,
+        "opaque": opaque,
+        "serializeTypeCurrentRPC": "JSON",
+        "version": version,
+    }
+    head = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack(">ii", 4 + len(head) + len(body), len(head)) + head + body
+
+
+def binary_frame(code, fields, body=b"", opaque=1, flag=0, version=401):
+    """A frame with a ROCKETMQ header."""
+    pairs = [(key.encode(), value.encode()) for key, value in fields.items()]
+    ext = b"".join(struct.pack(">h", len(key)) + key + struct.pack(">i", len(value)) + value for key, value in pairs)
+    head = struct.pack(">hbhiii", code, 0, version, opaque, flag, 0) + struct.pack(">i", len(ext)) + ext
+    return struct.pack(">iI", 4 + len(head) + len(body), len(head) | 1 << 24) + head + body
+
+
+def receive_command(connection):
+    """The header, as JSON has it, and the body of the next frame."""
+    (size,) = struct.unpack(">i", receive(connection, 4))
+    frame = receive(connection, size)
+    (word,) = struct.unpack_from(">I", frame)
+    head, body = frame[4 : 4 + (word & 0xFFFFFF)], frame[4 + (word & 0xFFFFFF) :]
+    return (binary_header(head) if word >> 24 else json.loads(head)), body
+
+
+def binary_header(head):
+    """A ROCKETMQ header as JSON would have it."""
+    code, language, version, opaque, flag, remark_length = struct.unpack_from(">hbhiii", head)
+    at = 17 + remark_length
+    header = {"code": code, "language": language, "version": version, "opaque": opaque, "flag": flag, "extFields": {}}
+    header["remark"] = head[17:at].decode() or None
+    at += 4
+    while at < len(head):
+        (length,) = struct.unpack_from(">h", head, at)
+        key, at = head[at + 2 : at + 2 + length].decode(), at + 2 + length
+        (length,) = struct.unpack_from(">i", head, at)
+        header["extFields"][key], at = head[at + 4 : at + 4 + length].decode(), at + 4 + length
+    return header
 
 
 def ask(address, code, fields=None, body=b"", timeout_s=20):
     """One request on a connection of its own."""
     host, port = address.rsplit(":", 1)
-    header = {
-        "code": code,
-        "language": "PYTHON",
-        "version": 401,
-        "opaque": 1,
-        "flag": 0,
-        "serializeTypeCurrentRPC": "JSON",
-        "extFields": {key: str(value) for key, value in (fields or {}).items()},
-    }
-    head = json.dumps(header, separators=(",", ":")).encode()
+    texts = {key: str(value) for key, value in (fields or {}).items()}
     with socket.create_connection((host, int(port)), timeout=timeout_s) as connection:
-        connection.sendall(struct.pack(">ii", 4 + len(head) + len(body), len(head)) + head + body)
-        (size,) = struct.unpack(">i", receive(connection, 4))
-        frame = receive(connection, size)
-    length = struct.unpack(">i", frame[:4])[0] & 0xFFFFFF
-    return Answer(json.loads(frame[4 : 4 + length]), frame[4 + length :])
+        connection.sendall(json_frame(code, texts, body))
+        return Answer(*receive_command(connection))
 
 
 def receive(connection, size):

@@ -116,7 +116,7 @@ class AdminProcessor:
         if not begin <= header.index < end:
             return request.reply(remark=f"Index {header.index} of {queue_id}@{topic} is not exist!")
         subscription, filter_data = None, None
-        if header.consumer_group:
+        if header.consumer_group is not None:
             subscription = self._consumers.find_subscription(header.consumer_group, topic)
             filter_data = None if subscription else f"{header.consumer_group}@{topic} is not online!"
         body = QueryConsumeQueueResponseBody(

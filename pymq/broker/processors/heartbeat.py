@@ -98,13 +98,14 @@ class ClientManageProcessor:
             body = javajson.decode_as(request.body, CheckClientRequestBody)
         except DecodeError as error:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"the body of {request.name} cannot be read: {error}") from error
-        kind = body.subscription_data.expression_type
-        if is_tag_type(kind):
+        subscription = body.subscription_data
+        if subscription is None or is_tag_type(subscription.expression_type):
             return request.reply()
+        kind = subscription.expression_type
         if not self._config.enable_property_filter:
             raise RequestError(ResponseCode.SYSTEM_ERROR, f"The broker does not support consumer to filter message by {kind}")
         try:
-            compile_filter(kind, body.subscription_data.sub_string)
+            compile_filter(kind, subscription.sub_string)
         except ValueError as error:
             raise RequestError(ResponseCode.SUBSCRIPTION_PARSE_FAILED, str(error)) from error
         return request.reply()

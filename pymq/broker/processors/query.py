@@ -35,7 +35,7 @@ class QueryMessageProcessor:
     def _query(self, request: RemotingCommand) -> RemotingCommand:
         header = QueryMessageRequestHeader.from_fields(request.ext_fields)
         wanted = self._store_config.default_query_max_num if header.unique_key_query else header.max_num
-        count_max = max(1, min(wanted, self._store_config.max_msgs_num_batch))
+        count_max = max(0, min(wanted, self._store_config.max_msgs_num_batch))
         found = self._store.find_by_key(header.topic, header.key, count_max, header.begin_timestamp, header.end_timestamp)
         reply_header = QueryMessageResponseHeader(
             index_last_update_timestamp=found.last_time_ms, index_last_update_phyoffset=found.last_log_offset

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -49,6 +50,7 @@ from pymq.message.results import PutResult, PutStatus
 from pymq.message.tags import tags_code
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
+from pymq.wire.fields import Int32
 from pymq.wire.headers.messages import SendMessageRequestHeader, SendMessageRequestHeaderV2, SendMessageResponseHeader
 
 #: What became of the put -> the answer's code. The first four are stored, and answered with the message's place.
@@ -359,6 +361,6 @@ def check_properties_size(size_bytes: int) -> None:
 def delay_level(text: str) -> int:
     """The level that a property DELAY names. Raises RequestError (MESSAGE_ILLEGAL) when it is no number."""
     try:
-        return int(text)
-    except ValueError as error:
+        return msgspec.convert(text, Int32, strict=False)
+    except msgspec.ValidationError as error:
         raise RequestError(ResponseCode.MESSAGE_ILLEGAL, f"the property DELAY={text!r} is not a level") from error

@@ -16,7 +16,7 @@ from pymq.broker.processors.storesettings import ROLE_SLAVE, StoreSettings
 from pymq.broker.stats import BrokerStatsManager
 from pymq.errors import DecodeError, RequestError, StoreClosed
 from pymq.interfaces import IChannel, IRequestProcessor
-from pymq.message.flags import TRANSACTION_COMMIT, TRANSACTION_ROLLBACK
+from pymq.message.flags import TRANSACTION_COMMIT, TRANSACTION_NONE, TRANSACTION_ROLLBACK
 from pymq.message.ids import decode_offset_message_id
 from pymq.message.message import StoredMessage
 from pymq.message.record import RecordDraft
@@ -25,6 +25,9 @@ from pymq.message.topics import HALF_TOPIC, TRANS_CHECK_MAX_TIME_TOPIC
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.transactions import EndTransactionRequestHeader, ResumeCheckHalfMessageRequestHeader
+
+#: What a producer may say of its transaction; NONE stands for not knowing yet.
+_ENDS = frozenset({TRANSACTION_COMMIT, TRANSACTION_ROLLBACK, TRANSACTION_NONE})
 
 
 @implementer(IRequestProcessor)
@@ -50,7 +53,10 @@ class TransactionProcessor:
         if self._store_config.broker_role == ROLE_SLAVE:
             raise RequestError(ResponseCode.SLAVE_NOT_AVAILABLE, "The transaction cannot be ended at a slave, ask its master")
         header = EndTransactionRequestHeader.from_fields(request.ext_fields)
-        if header.commit_or_rollback not in (TRANSACTION_COMMIT, TRANSACTION_ROLLBACK):
+        if header.commit_or_rollback not in _ENDS:
+            remark = f"commitOrRollback {header.commit_or_rollback} is neither commit (8) nor rollback (12) nor unknown (0)"
+            raise RequestError(ResponseCode.SYSTEM_ERROR, remark)
+        if header.commit_or_rollback == TRANSACTION_NONE:
             self.log.info(
                 "the producer {peer} does not know yet what becomes of {id}: {remark}",
                 peer=channel.peer,

@@ -58,7 +58,7 @@ class CheckClientRequestBody(msgspec.Struct, rename="camel", frozen=True):
 
     client_id: str
     group: str
-    subscription_data: SubscriptionData
+    subscription_data: SubscriptionData | None = None
     namespace: str | None = None
 
 

@@ -11,13 +11,14 @@ from pymq.wire.fields import CommandHeader, Int32, Int64
 class SendMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """SEND_MESSAGE (10) and SEND_REPLY_MESSAGE (324): the long names, called V1.
 
-    `born_timestamp` is in milliseconds; `batch` alone says that the body is a batch. 4.9 writes both booleans always.
+    `born_timestamp` is in milliseconds; `batch` alone says that the body is a batch. 4.9 writes both booleans always. What
+    clients send always and a broker can do without has a default here, because Apache's does without it too.
     """
 
-    producer_group: str
+    producer_group: str = ""
     topic: str
-    default_topic: str
-    default_topic_queue_nums: Int32
+    default_topic: str = ""
+    default_topic_queue_nums: Int32 | None = None
     queue_id: Int32
     sys_flag: Int32
     born_timestamp: Int64
@@ -54,10 +55,10 @@ class SendMessageRequestHeaderV2(CommandHeader, rename=_V2_LETTERS, frozen=True,
     The Python names are those of SendMessageRequestHeader, so that a processor treats both alike.
     """
 
-    producer_group: str
+    producer_group: str = ""
     topic: str
-    default_topic: str
-    default_topic_queue_nums: Int32
+    default_topic: str = ""
+    default_topic_queue_nums: Int32 | None = None
     queue_id: Int32
     sys_flag: Int32
     born_timestamp: Int64
@@ -87,10 +88,10 @@ class SendMessageResponseHeader(CommandHeader, frozen=True, kw_only=True):
 class ReplyMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """PUSH_REPLY_MESSAGE_TO_CLIENT (326): a reply on its way to the client that asked; hosts are `ip:port`."""
 
-    producer_group: str
+    producer_group: str = ""
     topic: str
-    default_topic: str
-    default_topic_queue_nums: Int32
+    default_topic: str = ""
+    default_topic_queue_nums: Int32 | None = None
     queue_id: Int32
     sys_flag: Int32
     born_timestamp: Int64
@@ -112,10 +113,10 @@ class PullMessageRequestHeader(CommandHeader, frozen=True, kw_only=True):
     queue_offset: Int64
     max_msg_nums: Int32
     sys_flag: Int32
-    commit_offset: Int64
-    suspend_timeout_millis: Int64
+    commit_offset: Int64 = -1  # none
+    suspend_timeout_millis: Int64 = 0
     subscription: str | None = None
-    sub_version: Int64
+    sub_version: Int64 = 0
     expression_type: str | None = None
     broker_name: str | None = msgspec.field(default=None, name="bname")
     max_msg_bytes: Int32 | None = None

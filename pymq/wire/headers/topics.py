@@ -10,7 +10,7 @@ class CreateTopicRequestHeader(CommandHeader, frozen=True, kw_only=True):
     """UPDATE_AND_CREATE_TOPIC (17). `attributes` (`+k=v,-k`) and `force` exist since 5.x."""
 
     topic: str
-    default_topic: str
+    default_topic: str | None = None
     read_queue_nums: Int32
     write_queue_nums: Int32
     perm: Int32

@@ -120,6 +120,7 @@ class AdminProcessorTests(SynchronousTestCase):
     def test_subscription_beside_the_units(self) -> None:
         """If a group is named: what it subscribes to, or that it is not there."""
         self.assertEqual(javajson.decode(self.units(consumerGroup="G").body)["filterData"], "G@T is not online!")
+        self.assertEqual(javajson.decode(self.units(consumerGroup="").body)["filterData"], "@T is not online!")
         self.parts.consumers.register("G", member(), "C", "CLUSTERING", "X", [subscribe()], False)
         self.assertEqual(javajson.decode(self.units(consumerGroup="G").body)["subscriptionData"]["subString"], "*")
 

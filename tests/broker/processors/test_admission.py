@@ -38,6 +38,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(self.admit().topic_name, "T")
         self.assertEqual(self.admit(topic="N", default_topic_queue_nums=2, queue_id=1).write_queue_nums, 2)
         self.assertIsNotNone(self.parts.topics.get("N"))
+        self.assertEqual(self.admit(topic="M", default_topic_queue_nums=None).write_queue_nums, 8)
 
     def test_topics_of_units_are_marked(self) -> None:
         """1 for a plain topic, 2 for a retry topic."""

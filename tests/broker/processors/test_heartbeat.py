@@ -187,6 +187,7 @@ class ClientManageProcessorTests(SynchronousTestCase):
         """Always."""
         body = b'{"clientId":"c","group":"g","subscriptionData":{"topic":"T","subString":"A","expressionType":"TAG"}}'
         self.assertEqual(self.check(body).code, 0)
+        self.assertEqual(self.check(b'{"clientId":"c","group":"g"}').code, 0)
 
     def test_subscription_by_sql_cannot(self) -> None:
         """While enablePropertyFilter is off; the client does not start then."""

@@ -146,6 +146,13 @@ class RefusedTests(PullCase):
         error = self.assertRaises(RequestError, self.processor.process, self.parts.channel, request)
         self.assertIn("PullMessageRequestHeader", error.remark)
 
+    def test_fields_that_are_not_needed(self) -> None:
+        """Without an offset to commit, a time to wait and a version a pull is served; then nothing is committed."""
+        fields = {"consumerGroup": "G", "topic": "T", "queueId": "0", "queueOffset": "0", "maxMsgNums": "1", "sysFlag": "5"}
+        answer = self.processor.process(self.parts.channel, RemotingCommand(11, 7, ext_fields=fields))
+        self.assertEqual(answer.code, 0)  # type: ignore[union-attr]  # nothing asks it to wait
+        self.assertEqual(self.parts.offsets.query("G", "T", 0), -1)
+
     def test_broker_is_not_readable(self) -> None:
         """16."""
         self.use(Parts(broker_permission=2))

@@ -55,7 +55,8 @@ class QueryMessageProcessorTests(SynchronousTestCase):
         """By the client's wish and by maxMsgsNumBatch; the client's own id asks for defaultQueryMaxNum whatever it says."""
         self.assertEqual(len(self.bodies(self.query("b"))), 2)
         self.assertEqual(len(self.bodies(self.query("b", maxNum="1"))), 1)
-        self.assertEqual(len(self.bodies(self.query("b", maxNum="-1"))), 1)
+        for none in ("0", "-1"):
+            self.assertEqual(self.query("b", maxNum=none).code, 22)
         self.assertEqual(len(self.bodies(self.query("b", maxNum="1", _UNIQUE_KEY_QUERY="true"))), 2)
 
     def test_nothing_found(self) -> None:

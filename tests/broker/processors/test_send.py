@@ -243,8 +243,9 @@ class RefusedTests(SendCase):
         self.assert_refused(self.send(properties="TRAN_MSG\x01true"), 16, "transactional")
 
     def test_delay_that_is_no_level(self) -> None:
-        """Named in the answer."""
-        self.assert_refused(self.send(properties="DELAY\x01x"), 13, "DELAY")
+        """Named in the answer; Python would take more for a number than Java does."""
+        for text in ("x", " 3", "1_0", "99999999999"):
+            self.assert_refused(self.send(properties=f"DELAY\x01{text}"), 13, "DELAY")
 
     def test_properties_beyond_a_record(self) -> None:
         """Counted in bytes, with what the broker adds."""

@@ -83,10 +83,11 @@ class EndTransactionTests(Case):
         self.assertEqual((self.parts.stored("T", 2), self.ops()), ([], [b"0"]))
 
     def test_unknown(self) -> None:
-        """No answer, nothing done; it will be asked."""
+        """No answer, nothing done; it will be asked. What is no state at all is refused, so that its sender hears of it."""
         for from_check in (False, True):
             self.assertIsNone(self.end(self.prepare(), UNKNOWN, from_transaction_check=from_check))
-        self.assertIsNone(self.end(self.prepare(), 77))
+        answer = self.end(self.prepare(), 77)
+        self.assertEqual((answer.code, "77" in answer.remark), (1, True))
         self.assertEqual((self.parts.stored("T", 2), self.ops()), ([], []))
 
     def test_what_does_not_fit(self) -> None:

@@ -37,16 +37,17 @@ class SendHeaderTests(SynchronousTestCase):
         self.assertEqual(v1, v2)
 
     def test_the_letters(self) -> None:
-        """a to h are required, i to n are not."""
+        """The topic, b, and e to h are required, the others are not."""
         header = messages.SendMessageRequestHeaderV2
-        self.assertEqual(sorted(required_names(header)), list("abcdefgh"))
-        self.assertEqual(sorted(optional_names(header)), list("ijklmn"))
+        self.assertEqual(sorted(required_names(header)), list("befgh"))
+        self.assertEqual(sorted(optional_names(header)), list("acdijklmn"))
         names = dict(zip(header.__struct_fields__, header.__struct_encode_fields__))
         self.assertEqual((names["reconsume_times"], names["max_reconsume_times"], names["batch"]), ("j", "l", "m"))
 
     def test_v1_names(self) -> None:
         """Those of Java's class, and `bname` for the broker."""
         self.assertEqual(optional_names(messages.SendMessageRequestHeader), [
+            "producerGroup", "defaultTopic", "defaultTopicQueueNums",
             "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes", "batch", "bname",
         ])  # fmt: skip
 
@@ -77,11 +78,11 @@ class PullHeaderTests(SynchronousTestCase):
         """Java's names, the misspelt one included."""
         header = messages.PullMessageRequestHeader
         self.assertEqual(required_names(header), [
-            "consumerGroup", "topic", "queueId", "queueOffset", "maxMsgNums", "sysFlag", "commitOffset", "suspendTimeoutMillis",
-            "subVersion",
+            "consumerGroup", "topic", "queueId", "queueOffset", "maxMsgNums", "sysFlag",
         ])  # fmt: skip
         self.assertEqual(optional_names(header), [
-            "subscription", "expressionType", "bname", "maxMsgBytes", "requestSource", "proxyFrowardClientId",
+            "commitOffset", "suspendTimeoutMillis", "subscription", "subVersion", "expressionType",
+            "bname", "maxMsgBytes", "requestSource", "proxyFrowardClientId",
         ])  # fmt: skip
 
     def test_the_response(self) -> None:

@@ -10,8 +10,8 @@ from tests.wire.headers.checks import header_classes, optional_names, required_n
 #: Required, then optional names, as remoting.md lists them.
 NAMES = {
     "CreateTopicRequestHeader": (
-        "topic defaultTopic readQueueNums writeQueueNums perm topicFilterType",
-        "topicSysFlag order attributes force",
+        "topic readQueueNums writeQueueNums perm topicFilterType",
+        "defaultTopic topicSysFlag order attributes force",
     ),
     "DeleteTopicRequestHeader": ("topic", "clusterName"),
     "GetTopicStatsInfoRequestHeader": ("topic", ""),

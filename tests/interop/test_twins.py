@@ -1,0 +1,75 @@
+"""A twin test: Apache RocketMQ and PyMQ are asked the same, request by request, and must say the same.
+
+A conversation is a list of questions, some built from earlier answers. Both have it, each from its first question to its last,
+and then the answers are compared (`twins.unexpected`). Where they differ on purpose the question says how, and names the row of
+docs/differences.rst; the comparison fails also when they do not differ any more.
+"""
+
+import re
+
+import pytest
+
+from . import twin_administration, twin_consuming, twin_fields, twin_sending
+from .apache import SMALL_STORE, ApacheCluster
+from .pymq_server import ROOT, PyMQServer
+from .twin_questions import BROKER, CLOSED_TOPIC, READ_ONLY, WRITE_ONLY, filled_topic, make_topic
+from .twins import VERSION, Twin, unexpected
+
+APACHE = "4.9.7"
+TALKS = [*twin_sending.TALKS, *twin_consuming.TALKS, *twin_administration.TALKS]
+ROW = re.compile(r"\n   \* - .*\n     - (.*)\n")
+
+
+def documented():
+    """What differs by docs/differences.rst."""
+    return set(ROW.findall((ROOT / "docs" / "differences.rst").read_text()))
+
+
+@pytest.fixture(scope="module")
+def twins():
+    """Both servers, with some topics."""
+    sizes = {name: size for name, size in SMALL_STORE.items() if "Timer" not in name}
+    with ApacheCluster(APACHE, brokerName=BROKER) as theirs, PyMQServer(brokerName=BROKER, **sizes) as ours:
+        pair = [Twin(server) for server in (theirs, ours)]
+        for twin in pair:
+            for topic, perm in ((READ_ONLY, 4), (WRITE_ONLY, 2), (CLOSED_TOPIC, 0), (twin_fields.TOPIC, 6)):
+                make_topic(twin, topic, perm=perm)
+            filled_topic(twin, twin_fields.FILLED)
+            twin.heard()
+        yield pair
+
+
+def compared(pair):
+    """The lines that tell where the twins said otherwise than they should."""
+    rows, lines = documented(), []
+    theirs, ours = (twin.heard() for twin in pair)
+    assert [one.name for one in theirs] == [one.name for one in ours]
+    for their, our in zip(theirs, ours):
+        differs = our.differs
+        found = unexpected(their.heard, our.heard, differs and differs.paths)
+        if differs and not differs.why.startswith(VERSION) and differs.why not in rows:
+            found.append(f"docs/differences.rst has no row {differs.why!r}")
+        lines += [f"{our.name}: {line}" for line in found]
+    return lines
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.__name__)
+def test_they_say_the_same(twins, talk):
+    """What a conversation brings from one it brings from the other."""
+    for twin in twins:
+        twin.close()
+        talk(twin)
+    lines = compared(twins)
+    assert not lines, f"{talk.__doc__}\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize("question", twin_fields.QUESTIONS, ids=lambda question: question.name)
+def test_fields_that_are_missing_or_odd(twins, question):
+    """Each field of a good request is left out, and has other values: both serve that, or ours tells which field is wrong."""
+    assert twin_fields.ROW in documented()
+    lines = []
+    for name, fields in question.variants():
+        theirs, ours = (twin.asks(question.code, fields, question.body, at=question.at) for twin in twins)
+        if not question.expects(name, theirs, ours):
+            lines.append(f"{name}: {theirs.code} {(theirs.remark or '')[:120]!r}, {ours.code} {ours.remark!r}")
+    assert not lines, "\n".join(lines)
