@@ -110,8 +110,10 @@ class IndexFile:
         is_sparse = backed.find(0, 0, (self._entries_at - 1 >> _PAGE_SHIFT) + 1) >= 0
         for at in range(start, len(rows)):
             topic, keys, log_offset, store_ms = rows[at]
-            if log_offset < end_offset:
-                continue  # dispatched again: the file knows it
+            if log_offset <= end_offset:  # dispatched again
+                if log_offset < end_offset:
+                    continue
+                key_at = max(key_at, self._count_of(log_offset, count))
             if topic != seed_topic:
                 seed_topic, seed = topic, topic_seed(topic)
             if store_ms != seconds_ms:
@@ -144,6 +146,13 @@ class IndexFile:
             key_at = 0
         self._set_end(count, used, end_offset, end_ms)
         return len(rows), 0
+
+    def _count_of(self, log_offset: int, count: int) -> int:
+        """How many of the entries below number `count` are a message's, whose they must be if they are anybody's: their last."""
+        number = count - 1
+        while number > 0 and self._entry(number)[1] == log_offset:
+            number -= 1
+        return count - 1 - number
 
     def _set_end(self, count: int, used_slots: int, end_offset: int, end_ms: int) -> None:
         self.index_count, self.used_slots, self.end_offset, self.end_ms = count, used_slots, end_offset, end_ms
