@@ -407,9 +407,9 @@ class IndexTests(FaultCase):
         store = self.store_on(self.files, flush_consume_queue_thorough_interval=1000)
         self.fill(store, 10)
         self.clock.advance(5)
-        self.fill(store, 28, first=10)
+        self.fill(store, 29, first=10)
         self.clock.advance(0.001)
-        self.fill(store, 1, first=38)
+        self.fill(store, 1, first=39)
         store.flush()
         self.care(store, 3)
         recovered = self.files.crash()
@@ -417,7 +417,7 @@ class IndexTests(FaultCase):
         self.assertEqual(len(recovered.list("index")), 2)
         for seed in range(40):
             again = self.store_on(recovered.crash(random=Random(seed)))
-            self.assertEqual([self.found(again, number) for number in range(39)], [[b"%d" % number] for number in range(39)])
+            self.assertEqual([self.found(again, number) for number in range(40)], [[b"%d" % number] for number in range(40)])
 
 
 class EveryOperationTests(FaultCase):
