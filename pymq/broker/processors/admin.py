@@ -15,8 +15,6 @@ from pymq.broker.stats import BrokerStatsManager
 from pymq.broker.topics import TopicConfigManager
 from pymq.errors import ConfigError, RequestError
 from pymq.interfaces import IChannel, IClock, IMessageStore, IRequestProcessor
-from pymq.message.record import Outcome, check_record
-from pymq.message.results import GetStatus
 from pymq.settings import parse_properties
 from pymq.wire import javajson
 from pymq.wire.bodies.stats import ConsumeQueueData, QueryConsumeQueueResponseBody
@@ -106,7 +104,7 @@ class AdminProcessor:
         return request.reply()
 
     def _queue_units(self, request: RemotingCommand) -> RemotingCommand:
-        """The units of a queue from an index on, read off the messages that they point to."""
+        """The units of a queue from an index on."""
         header = QueryConsumeQueueRequestHeader.from_fields(request.ext_fields)
         topic, queue_id = header.topic or "", header.queue_id
         known = self._topics.get(topic)
@@ -129,14 +127,7 @@ class AdminProcessor:
         return request.reply(body=javajson.encode(body))
 
     def _units(self, topic: str, queue_id: int, queue_offset: int, count: int) -> list[ConsumeQueueData]:
-        units: list[ConsumeQueueData] = []
-        while len(units) < count:
-            result = self._store.get(topic, queue_id, queue_offset, count - len(units), None)
-            if result.status is not GetStatus.FOUND:
-                break
-            for record in result.records:
-                check = check_record(record, check_crc=False)
-                if check.outcome is Outcome.OK:
-                    units.append(ConsumeQueueData(check.log_offset, check.size, check.tags_code))
-            queue_offset = result.next_offset
-        return units
+        found: list[tuple[int, int, int]] = []
+        while len(found) < count and (more := self._store.units(topic, queue_id, queue_offset + len(found), count - len(found))):
+            found += more
+        return [ConsumeQueueData(*unit) for unit in found]

@@ -72,7 +72,7 @@ class CloneGroupOffsetRequestHeader(CommandHeader, frozen=True, kw_only=True):
 
 
 class QueryConsumeQueueRequestHeader(CommandHeader, frozen=True, kw_only=True):
-    """QUERY_CONSUME_QUEUE (321): `count` units from queue offset `index`; a negative index counts from the end."""
+    """QUERY_CONSUME_QUEUE (321): `count` units from queue offset `index` on."""
 
     topic: str | None = None
     queue_id: Int32 = 0

@@ -13,6 +13,7 @@ from pymq.broker.processors.runtimeinfo import RuntimeInfo
 from pymq.errors import RequestError
 from pymq.interfaces import IRequestProcessor
 from pymq.message.tags import java_hash
+from pymq.testing.builders import draft as delayed
 from pymq.wire import javajson
 from pymq.wire.command import RemotingCommand
 from tests.broker.fixtures import NOW_S, draft, member, subscribe
@@ -116,6 +117,13 @@ class AdminProcessorTests(SynchronousTestCase):
         self.assertEqual((body["queueData"][1]["physicOffset"], body["queueData"][1]["tagsCode"]), (second.log_offset, 0))
         (only,) = javajson.decode(self.units(index="2", count="1").body)["queueData"]
         self.assertEqual(only["physicOffset"], self.parts.stored()[2].log_offset)
+
+    def test_units_of_delayed_messages(self) -> None:
+        """In the place of the tag they have the time at which the message is due."""
+        self.parts.make_topic("SCHEDULE_TOPIC_XXXX")
+        self.parts.store.put([delayed("SCHEDULE_TOPIC_XXXX", queue_id=1, more={"DELAY": "2"})])
+        (unit,) = javajson.decode(self.units(topic="SCHEDULE_TOPIC_XXXX", queueId="1").body)["queueData"]
+        self.assertEqual(unit["tagsCode"], self.parts.stored("SCHEDULE_TOPIC_XXXX", 1)[0].store_timestamp + 5000)
 
     def test_subscription_beside_the_units(self) -> None:
         """If a group is named: what it subscribes to, or that it is not there."""
