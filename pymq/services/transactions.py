@@ -87,15 +87,13 @@ class TransactionCheckService:
         answers = self._answers or self._begin()
         started_ms = self._now_ms()
         cost = 0
-        try:
-            while not self._is_stopping and (spent := self._step(answers, started_ms)):
-                cost += spent
-                if cost >= TURN_COST_MAX:
-                    cost = 0
-                    await self._commit(answers)
-                    await deferLater(self._clock, 0)
-        finally:
-            await self._commit(answers)
+        while not self._is_stopping and (spent := self._step(answers, started_ms)):
+            cost += spent
+            if cost >= TURN_COST_MAX:
+                cost = 0
+                await self._commit(answers)
+                await deferLater(self._clock, 0)
+        await self._commit(answers)
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
