@@ -13,7 +13,9 @@ SIZE = 256
 INTERVAL_MS = 20
 #: Between half message and commit, so that kills fall there too; and of an orderly listener.
 WORK_MS = 10
-RETRIES_MAX = 3
+#: More than any message needs: a retry that Java's client sends itself, because sending back failed, is a dead letter one earlier
+#: (handleRetryAndDLQ counts the one that is sent, sendMessageBack the one that failed).
+RETRIES_MAX = 4
 ALWAYS = 99
 #: How often the listener fails a plain message, by its number.
 FAILS = (0, 0, 1, 0, 0, 0, 2, 0, 0, 0, ALWAYS, 0, 0, 0, 3, 0, 0, 0, 0, 0)
