@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pymq.client.adminbase import operation
+from pymq.client.config import MessageModel
 from pymq.client.instance import EXPECTED_ERRORS
 from pymq.client.memberadmin import MemberAdmin
 from pymq.client.queries import address_of
@@ -14,14 +15,14 @@ from pymq.message.ids import decode_offset_message_id
 from pymq.message.message import StoredMessage
 from pymq.wire import javajson
 from pymq.wire.bodies.connections import ConsumerConnection
+from pymq.wire.bodies.heartbeat import SUBSCRIBE_ALL
 from pymq.wire.bodies.messagequeue import MessageQueue
 from pymq.wire.bodies.offsets import QueryConsumeTimeSpanBody, QueueTimeSpan
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.headers.admin import QueryConsumeTimeSpanRequestHeader
 from pymq.wire.headers.transactions import ResumeCheckHalfMessageRequestHeader
 
-_PULLS, _IS_PUSHED_TO, _BROADCASTING = "CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "BROADCASTING"
-_ALL_TAGS = "*"
+_PULLS, _IS_PUSHED_TO = "CONSUME_ACTIVELY", "CONSUME_PASSIVELY"
 
 
 class TrackAdmin(TopicAdmin, MemberAdmin):
@@ -52,7 +53,7 @@ class TrackAdmin(TopicAdmin, MemberAdmin):
             return TrackType.PULL
         if connection.consume_type != _IS_PUSHED_TO:
             return TrackType.UNKNOWN
-        if connection.message_model == _BROADCASTING:
+        if connection.message_model == MessageModel.BROADCASTING:
             return TrackType.CONSUME_BROADCASTING
         topic = self.namespace.wrap(message.topic)
         # Asked where it is stored, the broker's name does not matter.
@@ -61,7 +62,7 @@ class TrackAdmin(TopicAdmin, MemberAdmin):
         if await self._api.query_consumer_offset(address, self.namespace.wrap(group), queue) <= message.queue_offset:
             return TrackType.NOT_CONSUME_YET
         subscription = connection.subscription_table.get(topic)
-        if subscription is None or not subscription.tags_set or {message.tags, _ALL_TAGS} & set(subscription.tags_set):
+        if subscription is None or not subscription.tags_set or {message.tags, SUBSCRIBE_ALL} & set(subscription.tags_set):
             return TrackType.CONSUMED
         return TrackType.CONSUMED_BUT_FILTERED
 

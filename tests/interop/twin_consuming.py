@@ -5,6 +5,7 @@ from .twin_questions import (
     BROKER,
     CLOSED_TOPIC,
     EARLIEST,
+    GROUP_NAMES,
     HEARTBEAT,
     MAX,
     MIN,
@@ -35,7 +36,6 @@ MAKE_GROUP, ALL_GROUPS, STATS, CONSUMERS, PRODUCERS, DELETE_GROUP, CONSUME_STATS
 RESET, STATUS, CONSUMED_BY, SPANS, RUNNING, CORRECTION, DIRECTLY, CLONE = 222, 223, 300, 303, 307, 308, 309, 314
 UNITS, ALL_PRODUCERS = 321, 328
 MADE_BY_LEAVING = "A group that leaves without having been there"
-GROUP_NAMES = "Names of groups that no client allows"
 WORDS = "A heartbeat with words that nobody knows"
 UNREADABLE = "A body that is no object, or lacks what is asked of it"
 FAR = 1 << 50

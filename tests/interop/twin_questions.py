@@ -1,37 +1,16 @@
-"""The questions that a broker and a name server are asked in `test_twins`: one good request of each kind, and cases beside it.
-
-A question without `body` has none. What is asked of a broker refers to what `test_twins.settle` put there.
-"""
+"""What conversations with a broker and a name server are made of: codes, names, and the fields and bodies of good requests."""
 
 import json
 import struct
-from dataclasses import dataclass, field
 
-FULL, EMPTY, NOWHERE = "twin-full", "twin-empty", "twin-nowhere"
 READ_ONLY, WRITE_ONLY, CLOSED_TOPIC = "twin-read-only", "twin-write-only", "twin-closed"
-GROUP, STRANGER, DISABLED = "CG-twin", "CG-nobody-knows", "CG-twin-disabled"
+GROUP = "CG-twin"
 BROKER, CLUSTER = "broker-twin", "DefaultCluster"
 SEND, PULL, QUERY, QUERY_OFFSET, UPDATE_OFFSET, CREATE_TOPIC = 10, 11, 12, 14, 15, 17
 SEARCH, MAX, MIN, EARLIEST, VIEW, HEARTBEAT, UNREGISTER, SEND_BACK, END_TRANSACTION = 29, 30, 31, 32, 33, 34, 35, 36, 37
 SEND_V2, SEND_BATCH = 310, 320
-
-
-@dataclass(frozen=True)
-class Question:
-    """A request. `name` says what is asked; `differs` what is expected of Apache and of us where we differ on purpose."""
-
-    name: str
-    code: int
-    fields: dict = field(default_factory=dict)
-    body: bytes = b""
-    at: str = "broker"
-    binary: bool = False
-    answered: bool = True
-
-    def but(self, name, body=None, **fields):
-        """Another with some fields different; None takes one away."""
-        changed = {key: value for key, value in {**self.fields, **fields}.items() if value is not None}
-        return Question(name, self.code, changed, self.body if body is None else body, self.at, self.binary, self.answered)
+#: Rows of docs/differences.rst that more than one conversation names.
+GROUP_NAMES = "Names of groups that no client allows"
 
 
 def text(value):
@@ -96,7 +75,7 @@ def batch_item(body, properties="", flag=0):
     return struct.pack(">iiiii", size, 0, 0, flag, len(body)) + body + struct.pack(">h", len(text_bytes)) + text_bytes
 
 
-def heartbeat(client="c@twin", group=GROUP, topic=FULL, expression="*", producer="PG-twin", version=1, kind="TAG", **more):
+def heartbeat(client, group, topic, expression="*", producer="PG-twin", version=1, kind="TAG", **more):
     """The body of a heartbeat of one consumer and one producer."""
     tags = [] if kind != "TAG" or expression == "*" else expression.split("||")
     subscription = {
@@ -125,7 +104,7 @@ def queue(topic, number, broker=BROKER):
     return {"topic": topic, "brokerName": broker, "queueId": number}
 
 
-def locks(client="c@twin", group=GROUP, *queues):
+def locks(client, group, *queues):
     """The body of a lock or an unlock."""
     return text({"clientId": client, "consumerGroup": group, "mqSet": list(queues)})
 

@@ -5,7 +5,10 @@ from .twin_questions import (
     CLOSED_TOPIC,
     END_TRANSACTION,
     GROUP,
+    GROUP_NAMES,
+    HEARTBEAT,
     MAX,
+    PULL,
     READ_ONLY,
     SEND,
     SEND_BACK,
@@ -20,9 +23,8 @@ from .twin_questions import (
 )
 from .twins import ANY, Differs, codes
 
-PULL, ALL_TOPICS, RESUME, REPLY, REPLY_V2, PUSH_REPLY = 11, 21, 323, 324, 325, 326
+ALL_TOPICS, RESUME, REPLY, REPLY_V2, PUSH_REPLY = 21, 323, 324, 325, 326
 LARGEST = 4 << 20
-GROUP_NAMES = "Names of groups that no client allows"
 UNREADABLE = "A batch that cannot be read, or a ``DELAY`` that is no number"
 FLAG = "The flag of a transaction without ``TRAN_MSG``"
 REPLY_TOPIC = "DefaultCluster_REPLY_TOPIC"
@@ -129,7 +131,7 @@ def retries(t):
     """What consumers send to their retry topics by themselves."""
     group = "CG-tw-retries"
     topic = f"%RETRY%{group}"
-    t.ask("a heartbeat makes the topic", 34, {}, heartbeat("c-retries", group, "tw-retries"))
+    t.ask("a heartbeat makes the topic", HEARTBEAT, {}, heartbeat("c-retries", group, "tw-retries"))
     t.ask("once more", SEND_V2, send(topic, reconsumeTimes=15, maxReconsumeTimes=16), b"more")
     t.ask("too often", SEND_V2, send(topic, reconsumeTimes=16, maxReconsumeTimes=16), b"dead")
     t.ask("too often, by the group's number", SEND_V2, send(topic, reconsumeTimes=16), b"dead")
@@ -234,7 +236,7 @@ def transactions(t):
 
 def replies(t):
     """Replies to clients that are there, and that are not."""
-    t.ask("the asker's heartbeat", 34, {}, heartbeat("c-asks", GROUP, "tw-replies"))
+    t.ask("the asker's heartbeat", HEARTBEAT, {}, heartbeat("c-asks", GROUP, "tw-replies"))
 
     def fields(code, to="nobody", topic=REPLY_TOPIC, **more):
         properties = f"REPLY_TO_CLIENT\x01{to}\x02CORRELATION_ID\x01c\x02" if to else "a\x01b\x02"

@@ -8,7 +8,7 @@ import itertools
 import re
 import socket
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import wire, witness
 
@@ -42,6 +42,11 @@ def frame(code, fields, body, opaque, flag, version, binary):
     texts = {key: str(value) for key, value in fields.items()}
     make = wire.binary_frame if binary else wire.json_frame
     return make(code, texts, body, opaque=opaque, flag=flag, version=version)
+
+
+def none(why):
+    """Instead of an answer."""
+    return wire.Answer({"code": why}, b"")
 
 
 class Line:
@@ -93,29 +98,15 @@ class Line:
                 if not header["flag"] & 1:
                     self._pushed(header, body)
                 elif header["opaque"] == behind:
-                    return Heard(SILENT)
+                    return none(SILENT)
                 elif header["opaque"] in wanted:
-                    return Heard(header["code"], header.get("remark"), header.get("extFields") or {}, body)
+                    return wire.Answer(header, body)
         except ConnectionError:
             self.close()
-            return Heard(CLOSED)
+            return none(CLOSED)
         except TimeoutError:
             self.close()
-            return Heard(SILENT)
-
-
-@dataclass
-class Heard:
-    """An answer, or that there was none."""
-
-    code: object
-    remark: str = None
-    fields: dict = field(default_factory=dict)
-    body: bytes = b""
-
-    def json(self):
-        """The body as Python values."""
-        return wire.decode_json(self.body)
+            return none(SILENT)
 
 
 @dataclass(frozen=True)
@@ -141,7 +132,7 @@ class Said:
     """What a twin answered in a conversation."""
 
     name: str
-    heard: Heard
+    heard: wire.Answer
     differs: Differs | None
 
 
@@ -209,7 +200,7 @@ def meaning_of_body(body):
         table = value.get("table", {}) if isinstance(value, dict) else {}
         # What goes on in a broker is not the same twice, but what is told of it is.
         return {"table": dict.fromkeys(table, SOMETHING)} if "bootTimestamp" in table else steady(value)
-    if len(body) > 8 and struct.unpack_from(">i", body, 4)[0] & 0xFFFFFFFF in witness.MAGICS:
+    if len(body) > 8 and struct.unpack_from(">i", body, 4)[0] & 0xFFFFFFFF == witness.MAGIC:
         return [message_meaning(record) for record in witness.records(body)]
     if SETTING.search(body):
         return dict(line.split("=", 1) for line in body.decode().splitlines() if "=" in line)

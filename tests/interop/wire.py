@@ -32,13 +32,13 @@ def decode_json(body):
     return json.loads(BARE_KEY.sub(rb'\1"\2":', OBJECT_KEY.sub(lambda key: json.dumps(key[1].decode()).encode() + b":", body)))
 
 
-def json_frame(code, fields, body=b"", opaque=1, flag=0, version=401, language="PYTHON"):
+def json_frame(code, fields, body=b"", opaque=1, flag=0, version=401):
     """A frame with a JSON header."""
     header = {
         "code": code,
         "extFields": fields,
         "flag": flag,
-        "language": language,
+        "language": "PYTHON",
         "opaque": opaque,
         "serializeTypeCurrentRPC": "JSON",
         "version": version,

@@ -11,7 +11,7 @@ PULL_FOUND, PULL_NOT_FOUND = 0, 19
 PULL_COUNT = 32
 ASK_S = 20
 #: What says that bytes are a record, in its second word.
-MAGICS = (0xDAA320A7,)
+MAGIC = 0xDAA320A7
 # Of a record with IPv4 hosts.
 QUEUE_OFFSET_AT, LOG_OFFSET_AT, STORED_AT, STORE_HOST_AT, RECONSUME_AT, BODY_LENGTH_AT, BODY_AT = 20, 28, 56, 64, 72, 84, 88
 
