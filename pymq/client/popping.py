@@ -8,6 +8,7 @@ Its receipt, the property POP_CK, says which pop is meant. Java: PullAPIWrapper.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from uuid import uuid4
 
 import attrs
 from twisted.logger import Logger
@@ -62,6 +63,8 @@ class PopClient:
         self._instance = instance
         self._init_mode = _FROM_FIRST if begin is ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET else _FROM_LAST
         self._namespace = namespace
+        #: The names of pops in order that nobody answered; at most one for each queue or broker that is popped.
+        self._unanswered: dict[MessageQueue, str] = {}
 
     async def pop(
         self,
@@ -74,11 +77,12 @@ class PopClient:
         order: bool = False,
     ) -> PopResult:
         """Messages of a queue, or with ALL_QUEUES of a broker; it waits for some for so long. With `order` a queue gives none
-        before those that it gave are all acknowledged, or come again.
+        before those that it gave are all acknowledged, or come again; or are asked for once more, when the answer was lost.
 
         Raises BrokerRefused for an answer that is no PopStatus, NotSupported, NoRoute, DecodeError, or one of TRANSPORT_ERRORS.
         """
         address = await self._instance.broker_address(queue.topic, queue.broker_name)
+        attempt_id = self._unanswered.pop(queue, None) or str(uuid4()) if order else None
         header = PopMessageRequestHeader(
             consumer_group=self._group,
             topic=queue.topic,
@@ -92,9 +96,16 @@ class PopClient:
             exp_type=subscription.expression_type,
             exp=subscription.sub_string,
             order=order,
+            attempt_id=attempt_id,
             broker_name=queue.broker_name,
         )
-        response = await self._instance.api.pop_message(address, header, wait_s + PATIENCE_S)
+        try:
+            response = await self._instance.api.pop_message(address, header, wait_s + PATIENCE_S)
+        except BaseException:
+            # The broker may have given messages, which block their queue; whoever gives the same name gets them again.
+            if attempt_id is not None:
+                self._unanswered[queue] = attempt_id
+            raise
         status, answer = _understood(response, address)
         if status is not PopStatus.FOUND:
             return PopResult(status, answer.rest_num)

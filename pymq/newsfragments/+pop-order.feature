@@ -1,1 +1,1 @@
-``PopConsumer.pop(..., order=True)`` pops the messages of a queue in order, and ``PopConsumer.peek`` shows what is next without hiding it, on brokers of Apache RocketMQ 5.x.
+``PopConsumer.pop(..., order=True)`` pops the messages of a queue in order, and ``PopConsumer.peek`` shows what is next without hiding it, on brokers of Apache RocketMQ 5.x. A pop in order whose answer was lost gets its messages at once when it is made again.

@@ -17,6 +17,7 @@ class Batch:
     pop_time_ms: int
     ends_ms: dict[int, int]
     counts: dict[int, int]
+    attempt_id: str | None
     acked: set[int] = attrs.Factory(set)
 
 
@@ -26,18 +27,21 @@ class Blocks:
     def __init__(self) -> None:
         self._batches: dict[Place, Batch] = {}
 
-    def is_blocked(self, place: Place, now_ms: int) -> bool:
-        """Whether somebody works on its messages."""
+    def is_blocked(self, place: Place, now_ms: int, attempt_id: str | None) -> bool:
+        """Whether somebody else works on its messages."""
         batch = self._batches.get(place)
-        return batch is not None and any(now_ms < end_ms for offset, end_ms in batch.ends_ms.items() if offset not in batch.acked)
+        if batch is None or (attempt_id is not None and batch.attempt_id == attempt_id):
+            return False
+        return any(now_ms < end_ms for offset, end_ms in batch.ends_ms.items() if offset not in batch.acked)
 
-    def give(self, place: Place, offsets: range, now_ms: int, invisible_ms: int) -> str:
+    def give(self, place: Place, offsets: range, now_ms: int, invisible_ms: int, attempt_id: str | None) -> str:
         """Somebody works on these from now on; what the answer says of their counts."""
         queue_id = place[-1]
         before = self._batches.get(place)
-        counts = {offset: before.counts.get(offset, 0) + 1 for offset in offsets if before and offset in before.ends_ms}
+        once_more = 0 if before and attempt_id is not None and before.attempt_id == attempt_id else 1
+        counts = {offset: before.counts.get(offset, 0) + once_more for offset in offsets if before and offset in before.ends_ms}
         ends_ms = dict.fromkeys(offsets, now_ms + invisible_ms)
-        self._batches[place] = Batch(now_ms, ends_ms, counts)
+        self._batches[place] = Batch(now_ms, ends_ms, counts, attempt_id)
         least = min((counts.get(offset, 0) for offset in offsets), default=0)
         return ";".join([*(f"0 qo{queue_id}%{offset} {n}" for offset, n in counts.items()), f"0 {queue_id} {least}"])
 

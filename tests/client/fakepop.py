@@ -168,12 +168,12 @@ class PopBroker(FakeBroker):
             queue, place = self.queues.get((topic, queue_id), []), (header.consumer_group, topic, queue_id)
             begin = self.popped_to.get(place, 0)
             found = queue[begin : begin + header.max_msg_nums - len(records)]
-            if not found or self.blocks.is_blocked(place, now_ms):
+            if not found or self.blocks.is_blocked(place, now_ms, header.attempt_id):
                 continue
             numbers = range(begin, begin + len(found))
             starts.append(f"0 {queue_id} {begin}")
             offsets.append(f"0 {queue_id} {','.join(map(str, numbers))}")
-            counts.append(self.blocks.give(place, numbers, now_ms, header.invisible_time))
+            counts.append(self.blocks.give(place, numbers, now_ms, header.invisible_time, header.attempt_id))
             records += found
         answer = PopMessageResponseHeader(
             pop_time=now_ms,

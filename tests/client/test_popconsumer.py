@@ -11,6 +11,7 @@ from pymq.errors import (
     ClientError,
     ConfigError,
     ConnectFailed,
+    ConnectionClosed,
     DecodeError,
     NoRoute,
     NotStarted,
@@ -19,6 +20,7 @@ from pymq.errors import (
 )
 from pymq.wire.bodies.heartbeat import decode_heartbeat
 from pymq.wire.codes import RequestCode as Code
+from pymq.wire.command import RemotingCommand
 from tests.client.cases import TOPIC, ClientCase, queue, stored
 from tests.client.fakepop import let_pop
 
@@ -155,6 +157,29 @@ class PopConsumerTests(ClientCase):
         self.assertEqual(popped(), [])
         self.tick(60)
         self.assertEqual(popped(), [])
+
+    def test_an_answer_in_order_that_is_lost(self) -> None:
+        """What it had comes with the next pop of the same consumer at once, not counted; to others it stays hidden."""
+        self.put(b"1", b"2", b"3")
+        one, other = self.consumer(), self.consumer()
+        broker, lost = self.cluster.broker, []
+
+        def lose(address: str, request: RemotingCommand) -> Exception | None:
+            if request.code != Code.POP_MESSAGE or lost:
+                return None
+            lost.append(broker.handle(request))
+            return ConnectionClosed("with the answer")
+
+        self.cluster.rules.append(lose)
+        self.failure(one.pop(queue(1), max_count=2, order=True), ConnectionClosed)
+        self.assertEqual(self.bodies(other.pop(queue(1), wait_s=0, order=True)), [])
+        again = self.result(one.pop(queue(1), wait_s=0, max_count=2, order=True))
+        self.assertEqual([(message.body, message.reconsume_times) for message in again], [(b"1", 0), (b"2", 0)])
+        self.assertEqual(self.bodies(one.pop(queue(1), wait_s=0, order=True)), [])
+        self.result(one.ack_all(again))
+        self.assertEqual(self.bodies(other.pop(queue(1), wait_s=0, order=True)), [b"3"])
+        names = [asked.fields["attemptId"] for asked in self.cluster.of(Code.POP_MESSAGE)]
+        self.assertEqual((names[0] == names[2], len(set(names))), (True, 4))
 
     def test_peeking(self) -> None:
         """At what would come, retried messages too; nothing is hidden by it."""

@@ -4,6 +4,7 @@
         ...                     # clients use proxy.address
         proxy.reset()           # connections are reset, and so is every new one
         proxy.black_hole()      # nothing goes through any more, and nobody is told: neither data nor the end of a connection
+        proxy.mute()            # requests arrive, and their answers are lost
         proxy.slow(50_000, 0.2) # bytes per second in each direction, and seconds that each piece takes
         proxy.heal()            # new connections work; those from the black hole never do, as after a NAT forgot them
 
@@ -22,7 +23,7 @@ from .processes import free_port
 PIECE_BYTES = 65536
 #: On close, a reset instead of a farewell.
 LINGER_NONE = struct.pack("ii", 1, 0)
-PASS, RESET, BLACK_HOLE = "pass", "reset", "black hole"
+PASS, RESET, BLACK_HOLE, MUTE = "pass", "reset", "black hole", "mute"
 
 
 class Proxy:
@@ -64,6 +65,10 @@ class Proxy:
     def black_hole(self):
         """Swallow all that comes over the connections there are and over new ones."""
         self._do(self._set(BLACK_HOLE))
+
+    def mute(self):
+        """Pass on what clients say, and swallow what is said to them. Connections outlive it."""
+        self._do(self._set(MUTE))
 
     def slow(self, bytes_per_s, latency_s=0.0):
         """Pass on no more than that in each direction of each connection."""
@@ -128,7 +133,7 @@ class Proxy:
                     data = data.replace(*rewrite)
                 if self._bytes_per_s:
                     await asyncio.sleep(self._latency_s + len(data) / self._bytes_per_s)
-                if not pair.is_dead:
+                if not pair.is_dead and not (self._mode == MUTE and writer is pair.client):
                     writer.write(data)
                     await writer.drain()
         if writer is not None and not pair.is_dead:

@@ -5,9 +5,11 @@ import contextlib
 import pytest
 
 from pymq.blocking import PopConsumer
+from pymq.errors import ConnectionClosed, RequestTimeout
 
 from . import programs, wire
 from .apache import ApacheCluster
+from .proxy import Proxied
 
 SOON_S = 3.0
 LONG_S = 120.0
@@ -110,6 +112,26 @@ def test_another_invisible_time(apache):
         other.ack(again[0])
         other.ack_all(again[1:])
         assert seen(pops.waited(one)) == [(2, 0), (3, 0)]
+
+
+def test_a_lost_answer(apache):
+    """What it had comes with the next pop of the same consumer, long before it would be seen again; to others it stays hidden."""
+    pops = Pops("ordered-lost")
+    with (
+        members(apache, "ordered-lost", count=1) as (other,),
+        Proxied(apache) as far,
+        PopConsumer("CG-ordered-lost", namesrv_addr=far.namesrv) as one,
+    ):
+        one.ack_all(pops.waited(one))
+        far.broker_proxy.mute()
+        with pytest.raises((ConnectionClosed, RequestTimeout)):
+            pops.now(one)
+        far.broker_proxy.heal()
+        assert pops.now(other) == ()
+        again = pops.waited(one)
+        assert seen(again) == [(2, 0), (3, 0)]
+        one.ack_all(again)
+        assert seen(pops.waited(other)) == [(4, 0), (5, 0)]
 
 
 def test_a_look_at_what_is_next(apache):
