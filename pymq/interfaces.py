@@ -131,6 +131,9 @@ class IMessageStore(Interface):
         Fewer than there are when a file ends between them; none outside the queue.
         """
 
+    def extension(topic, queue_id, queue_offset):
+        """(address, ExtUnit) of a unit whose queue is extended; None in its place when it is lost. None for every other unit."""
+
     def read_at(log_offset):
         """The whole record at a log offset as a memoryview, or None when no record begins there."""
 

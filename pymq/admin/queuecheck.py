@@ -11,9 +11,10 @@ from pymq.admin.folder import StoreFolder
 from pymq.admin.logcheck import LogWalk
 from pymq.message.flags import TRANSACTION_UNQUEUED_BIT
 from pymq.message.record import RecordCheck
+from pymq.message.results import ExtUnit
 from pymq.store.config import QUEUE_UNIT_BYTES
 from pymq.store.consumequeue import FILLER_SIZE, UNIT
-from pymq.store.consumequeueext import ADDRESS_MAX, ExtUnit, read_unit
+from pymq.store.consumequeueext import ADDRESS_MAX, read_unit
 from pymq.store.dispatch import unit_code
 from pymq.store.segment import Segment
 

@@ -72,6 +72,20 @@ class ConsumerFilterData:
         """Whether the group has left."""
         return self.dead_time >= self.born_time
 
+    def document(self) -> dict[str, Any]:
+        """What is saved and shown of it."""
+        return {
+            "bloomFilterData": {"bitNum": self.bloom.bit_num, "bitPos": list(self.bloom.bit_pos)},
+            "bornTime": self.born_time,
+            "clientVersion": self.client_version,
+            "consumerGroup": self.consumer_group,
+            "dead": self.is_dead,
+            "deadTime": self.dead_time,
+            "expression": self.expression,
+            "expressionType": self.expression_type,
+            "topic": self.topic,
+        }
+
     def bit_filter(self) -> BitFilter:
         """What a message's bit map says of this filter: False where it surely does not pass (Java: isMatchedByConsumeQueue)."""
         born_ms, mask, length = self.born_time, self.mask, self.bloom.bit_num // 8
@@ -216,17 +230,7 @@ class ConsumerFilterManager(ConfigManager):
         topics: dict[str, Any] = {}
         for (topic, group), data in sorted(self._filters.items()):
             groups = topics.setdefault(topic, {"groupFilterData": {}, "topic": topic})["groupFilterData"]
-            groups[group] = {
-                "bloomFilterData": {"bitNum": data.bloom.bit_num, "bitPos": list(data.bloom.bit_pos)},
-                "bornTime": data.born_time,
-                "clientVersion": data.client_version,
-                "consumerGroup": group,
-                "dead": data.is_dead,
-                "deadTime": data.dead_time,
-                "expression": data.expression,
-                "expressionType": data.expression_type,
-                "topic": topic,
-            }
+            groups[group] = data.document()
         return {"filterDataByTopic": topics}
 
 

@@ -86,6 +86,19 @@ class GetResult:
     behind_bytes: int = 0
 
 
+@attrs.frozen
+class ExtUnit:
+    """What an extended queue keeps of one message (Java: ConsumeQueueExt.CqExtUnit).
+
+    `store_ms` is in ms since the epoch, `size` in bytes; `bit_map` is empty when none was reckoned.
+    """
+
+    tags_code: int
+    store_ms: int
+    bit_map: bytes
+    size: int
+
+
 @attrs.define
 class FoundByKey:
     """What the index found: record views ascending by log offset, and how far the newest index file goes.

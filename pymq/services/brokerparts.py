@@ -38,6 +38,7 @@ from pymq.broker.processors.pull import PullMessageProcessor
 from pymq.broker.processors.pulllane import PullLane
 from pymq.broker.processors.query import QueryMessageProcessor
 from pymq.broker.processors.queuelocks import QueueLockProcessor
+from pymq.broker.processors.queueunits import QueueUnitsProcessor
 from pymq.broker.processors.reply import ReplyMessageProcessor
 from pymq.broker.processors.runtimeinfo import RuntimeInfo, Waiting
 from pymq.broker.processors.send import SendMessageProcessor
@@ -81,6 +82,7 @@ PROCESSORS = (
     GroupAdminProcessor,
     ConsumeStatsProcessor,
     AdminProcessor,
+    QueueUnitsProcessor,
 )
 
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import attrs
 from construct import Bytes, Int16sb, Int64sb, Struct, this
 
 from pymq.interfaces import IFiles
 from pymq.layout import fixed_head
+from pymq.message.results import ExtUnit
 from pymq.store.segment import Segment
 from pymq.store.segmentlist import SegmentList
 
-__all__ = ["ADDRESS_MAX", "EXT_UNIT_LAYOUT", "FOLDER", "ConsumeQueueExt", "ExtUnit", "read_unit"]
+__all__ = ["ADDRESS_MAX", "EXT_UNIT_LAYOUT", "FOLDER", "ConsumeQueueExt", "read_unit"]
 
 FOLDER = "consumequeue_ext"
 EXT_UNIT_LAYOUT = Struct(
@@ -43,16 +43,6 @@ _HEAD_BYTES = _HEAD.size_bytes
 _SIZE_BYTES = 2
 _FILE_END = b"\xff\xff"
 _PAGE_BYTES = 4096
-
-
-@attrs.frozen
-class ExtUnit:
-    """What is kept of one message. `store_ms` is in ms since the epoch; `bit_map` is empty when none was reckoned."""
-
-    tags_code: int
-    store_ms: int
-    bit_map: bytes
-    size: int
 
 
 def read_unit(view: memoryview, position: int) -> ExtUnit | None:

@@ -156,6 +156,10 @@ class MemoryMessageStore:
         found = units[queue_offset : queue_offset + count_max]
         return [(unit.log_offset, len(unit.record), unit.tags_code) for unit in found]
 
+    def extension(self, topic: str, queue_id: int, queue_offset: int) -> None:
+        """No queue is extended. Raises StoreClosed."""
+        self._check_open()
+
     def read_at(self, log_offset: int) -> memoryview | None:
         """The whole record at a log offset, or None when no record begins there."""
         self._check_open()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 from pymq.message.record import check_record
-from pymq.message.results import BitFilter, GetResult, GetStatus
+from pymq.message.results import BitFilter, ExtUnit, GetResult, GetStatus
 from pymq.message.tags import narrow_code
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import QUEUE_UNIT_BYTES, MessageStoreConfig
@@ -219,6 +219,14 @@ class QueueReader:
         data = queue.units_from(queue_offset)
         units = [] if data is None else list(_iter_units(data[: count_max * QUEUE_UNIT_BYTES]))
         return [unit if unit[2] > ADDRESS_MAX else self._with_code(queue, unit) for unit in units]
+
+    def extension(self, topic: str, queue_id: int, queue_offset: int) -> tuple[int, ExtUnit | None] | None:
+        """What an extended queue keeps beside a unit; see IMessageStore."""
+        queue = self._queues.get(topic, queue_id)
+        if not isinstance(queue, ExtendedConsumeQueue):
+            return None
+        unit = queue.unit_at(queue_offset)
+        return None if unit is None or unit[2] > ADDRESS_MAX else (unit[2], queue.ext.get(unit[2]))
 
     def _with_code(self, queue: ConsumeQueue, unit: tuple[int, int, int]) -> tuple[int, int, int]:
         """A unit with the tags code that its address leads to; reckoned from the record where it leads nowhere."""

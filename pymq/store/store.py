@@ -15,7 +15,7 @@ from zope.interface import implementer
 from pymq.errors import StoreClosed, StoreReadOnly, SyncFailed
 from pymq.interfaces import IArrivalListener, IClock, IFiles, IMessageStore
 from pymq.message.record import RecordDraft
-from pymq.message.results import BitFilter, FoundByKey, GetResult, PutResult, PutStatus
+from pymq.message.results import BitFilter, ExtUnit, FoundByKey, GetResult, PutResult, PutStatus
 from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
 from pymq.store.config import MessageStoreConfig
@@ -250,6 +250,11 @@ class FileMessageStore:
         """Units of a queue from an offset on; see IMessageStore. Raises StoreClosed."""
         self._check_open()
         return self._reader.units(topic, queue_id, queue_offset, count_max)
+
+    def extension(self, topic: str, queue_id: int, queue_offset: int) -> tuple[int, ExtUnit | None] | None:
+        """What an extended queue keeps beside a unit; see IMessageStore. Raises StoreClosed."""
+        self._check_open()
+        return self._reader.extension(topic, queue_id, queue_offset)
 
     def read_at(self, log_offset: int) -> memoryview | None:
         """The whole record at a log offset, or None when no record begins there."""

@@ -276,6 +276,15 @@ class GetContract(StoreContract):
         for topic, queue_id, offset in ((TOPIC, 0, 3), (TOPIC, 0, -1), (TOPIC, 1, 0), ("nothing", 0, 0)):
             self.assertEqual(store.units(topic, queue_id, offset, 9), [])
 
+    def test_extensions(self: Any) -> None:
+        """What is kept beside a unit, if anything is, has its code; there is nothing where no unit is."""
+        store = self.make_store()
+        self.put_one(store, TOPIC, tags="TagA")
+        kept = store.extension(TOPIC, 0, 0)
+        self.assertIn(kept and kept[1].tags_code, (None, java_hash("TagA")))
+        for topic, offset in ((TOPIC, 1), (TOPIC, -1), ("nothing", 0)):
+            self.assertIsNone(store.extension(topic, 0, offset))
+
     def test_units_of_delayed_messages(self: Any) -> None:
         """Hold the time at which they are due instead of a tag."""
         store = self.make_store()

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.message.properties import decode_properties
 from pymq.message.record import RecordCheck, RecordDraft
-from pymq.store.consumequeueext import ExtUnit
+from pymq.message.results import ExtUnit
 from pymq.store.extendedqueue import ExtendedConsumeQueue
 from pymq.store.files import DiskFiles
 from pymq.store.store import FileMessageStore

@@ -5,11 +5,12 @@ and then the answers are compared (`twins.unexpected`). Where they differ on pur
 docs/differences.rst; the comparison fails also when they do not differ any more.
 """
 
+import contextlib
 import re
 
 import pytest
 
-from . import twin_administration, twin_consuming, twin_fields, twin_sending
+from . import twin_administration, twin_consuming, twin_extended, twin_fields, twin_sending
 from .apache import SMALL_STORE, ApacheCluster
 from .pymq_server import ROOT, PyMQServer
 from .twin_questions import BROKER, CLOSED_TOPIC, READ_ONLY, WRITE_ONLY, filled_topic, make_topic
@@ -25,12 +26,19 @@ def documented():
     return set(ROW.findall((ROOT / "docs" / "differences.rst").read_text()))
 
 
+@contextlib.contextmanager
+def twins_with(**settings):
+    """Both servers, with these settings."""
+    sizes = {name: size for name, size in SMALL_STORE.items() if "Timer" not in name}
+    settings["brokerName"] = BROKER
+    with ApacheCluster(APACHE, **settings) as theirs, PyMQServer(**settings, **sizes) as ours:
+        yield [Twin(server) for server in (theirs, ours)]
+
+
 @pytest.fixture(scope="module")
 def twins():
     """Both servers, with some topics."""
-    sizes = {name: size for name, size in SMALL_STORE.items() if "Timer" not in name}
-    with ApacheCluster(APACHE, brokerName=BROKER) as theirs, PyMQServer(brokerName=BROKER, **sizes) as ours:
-        pair = [Twin(server) for server in (theirs, ours)]
+    with twins_with() as pair:
         for twin in pair:
             for topic, perm in ((READ_ONLY, 4), (WRITE_ONLY, 2), (CLOSED_TOPIC, 0), (twin_fields.TOPIC, 6)):
                 make_topic(twin, topic, perm=perm)
@@ -53,14 +61,32 @@ def compared(pair):
     return lines
 
 
-@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.__name__)
-def test_they_say_the_same(twins, talk):
+@pytest.fixture(scope="module")
+def extended_twins():
+    """Both servers, with extended queues."""
+    with twins_with(**twin_extended.SETTINGS) as pair:
+        yield pair
+
+
+def converse(pair, talk):
     """What a conversation brings from one it brings from the other."""
-    for twin in twins:
+    for twin in pair:
         twin.close()
         talk(twin)
-    lines = compared(twins)
+    lines = compared(pair)
     assert not lines, f"{talk.__doc__}\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.__name__)
+def test_they_say_the_same(twins, talk):
+    """Of all that brokers and name servers are asked."""
+    converse(twins, talk)
+
+
+@pytest.mark.parametrize("talk", twin_extended.TALKS, ids=lambda talk: talk.__name__)
+def test_they_say_the_same_of_extended_queues(extended_twins, talk):
+    """Where filters have bits."""
+    converse(extended_twins, talk)
 
 
 @pytest.mark.parametrize("question", twin_fields.QUESTIONS, ids=lambda question: question.name)

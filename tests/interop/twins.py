@@ -29,6 +29,8 @@ FLEETING = re.compile(
     r"(msgId|transactionId|version|.*[tT]ime[sS]tamp.*|.*[tT]ime(Ms|stamp)?|.*[aA]ddrs?|.*[oO]ffsetPy|.*[pP]hyoffset.*|"
     r"physicOffset|dataVersion|brokerAddrs|.*[hH]ost|.*StampStr)"
 )
+#: Texts that are JSON.
+TOLD_AS_TEXT = {"filterData", "extendDataJson"}
 #: Properties that name a place in a log, with an address.
 PLACES = {"ORIGIN_MESSAGE_ID"}
 SETTING = re.compile(rb"^listenPort=", re.MULTILINE)
@@ -227,6 +229,8 @@ def steady(value, key=""):
     """JSON without what is fleeting: lists in order of their text, as most are sets in Java."""
     if FLEETING.fullmatch(key):
         return SOMETHING
+    if key in TOLD_AS_TEXT and value[:1] in ("{", "["):
+        return steady(wire.decode_json(value.encode()))
     if isinstance(value, dict):
         return {steady_text(name): steady(one, name) for name, one in value.items()}
     if isinstance(value, list):

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymq.errors import StoreDamaged
-from pymq.store.consumequeueext import ADDRESS_MAX, EXT_UNIT_LAYOUT, ConsumeQueueExt, ExtUnit, iter_units, read_unit
+from pymq.message.results import ExtUnit
+from pymq.store.consumequeueext import ADDRESS_MAX, EXT_UNIT_LAYOUT, ConsumeQueueExt, iter_units, read_unit
 from tests.store.stores import START_MS, StoreCase
 
 FOLDER = "consumequeue_ext/T/0"

@@ -9,9 +9,9 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pymq.message.record import RecordCheck, RecordDraft, decode_record
-from pymq.message.results import GetResult, GetStatus
+from pymq.message.results import ExtUnit, GetResult, GetStatus
 from pymq.message.tags import java_hash
-from pymq.store.consumequeueext import ADDRESS_MAX, ExtUnit
+from pymq.store.consumequeueext import ADDRESS_MAX
 from pymq.store.extendedqueue import ExtendedConsumeQueue
 from pymq.store.store import FileMessageStore
 from pymq.testing.builders import draft
@@ -84,7 +84,11 @@ class StoreTests(ExtendedCase):
         """Hold addresses; who asks the store for units is told the codes."""
         self.assertTrue(all((self.queue(self.store).unit_at(number) or (0, 0, 0))[2] <= ADDRESS_MAX for number in range(40)))
         self.assertEqual([code for *_, code in self.store.units("T", 0, 0, 3)], [java_hash(tag) for tag in "ABA"])
-        self.assertEqual(self.ext_units(self.store)[3], ExtUnit(java_hash("B"), START_MS, b"\3" + bytes(13), 34))
+        kept = ExtUnit(java_hash("B"), START_MS, b"\3" + bytes(13), 34)
+        self.assertEqual(self.ext_units(self.store)[3], kept)
+        address = (self.queue(self.store).unit_at(3) or (0, 0, 0))[2]
+        self.assertEqual(self.store.extension("T", 0, 3), (address, kept))
+        self.assertIsNone(self.store.extension("T", 0, 40))
 
     def test_filters(self) -> None:
         """By tag, by bit map, and by both."""
@@ -122,6 +126,8 @@ class StoreTests(ExtendedCase):
         self.assertEqual(self.numbers(self.get(tag_filter=frozenset({7}), bit_filter=lambda *_: False)), list(range(32)))
         self.assertEqual(self.store.units("SCHEDULE_TOPIC_XXXX", 0, 0, 1), due)
         self.assertEqual([code for *_, code in self.store.units("T", 0, 0, 2)], [java_hash("A"), java_hash("B")])
+        address, unit = self.store.extension("T", 0, 1) or (0, 0)
+        self.assertEqual((address <= ADDRESS_MAX, unit), (True, None))
 
     def test_switched_off_and_on(self) -> None:
         """Without the setting the addresses let all pass; new messages have codes; with it again both are understood."""

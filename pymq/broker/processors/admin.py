@@ -1,5 +1,5 @@
 # Tests: tests/broker/processors/test_admin.py
-"""Administration of the broker itself: 25, 26, 28, 306, 315, 316, 321, 329 (remoting.md 3.12)."""
+"""Administration of the broker itself: 25, 26, 28, 306, 315, 316, 329 (remoting.md 3.12)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from zope.interface import implementer
 
 from pymq.broker.config import BrokerConfig
-from pymq.broker.consumers import ConsumerManager
 from pymq.broker.processors.livesettings import LiveSettings
 from pymq.broker.processors.runtimeinfo import RuntimeInfo
 from pymq.broker.stats import BrokerStatsManager
@@ -17,18 +16,13 @@ from pymq.errors import ConfigError, RequestError
 from pymq.interfaces import IChannel, IClock, IMessageStore, IRequestProcessor
 from pymq.settings import parse_properties
 from pymq.wire import javajson
-from pymq.wire.bodies.stats import ConsumeQueueData, QueryConsumeQueueResponseBody
 from pymq.wire.bodies.topics import KVTable
 from pymq.wire.codes import RequestCode, ResponseCode
 from pymq.wire.command import RemotingCommand
 from pymq.wire.headers.admin import (
     GetBrokerConfigResponseHeader,
-    QueryConsumeQueueRequestHeader,
     ViewBrokerStatsDataRequestHeader,
 )
-
-#: Units of one answer to QUERY_CONSUME_QUEUE.
-UNITS_MAX = 1024
 
 
 @implementer(IRequestProcessor)
@@ -42,7 +36,6 @@ class AdminProcessor:
         settings: LiveSettings,
         store: IMessageStore,
         topics: TopicConfigManager,
-        consumers: ConsumerManager,
         stats: BrokerStatsManager,
         runtime_info: RuntimeInfo,
         clock: IClock,
@@ -51,7 +44,6 @@ class AdminProcessor:
         self._settings = settings
         self._store = store
         self._topics = topics
-        self._consumers = consumers
         self._stats = stats
         self._runtime_info = runtime_info
         self._clock = clock
@@ -63,7 +55,6 @@ class AdminProcessor:
             RequestCode.CLEAN_EXPIRED_CONSUMEQUEUE: self._maintain,
             RequestCode.DELETE_EXPIRED_COMMITLOG: self._maintain,
             RequestCode.CLEAN_UNUSED_TOPIC: self._clean_topics,
-            RequestCode.QUERY_CONSUME_QUEUE: self._queue_units,
         }
         self.codes = frozenset(self._answers)
 
@@ -102,32 +93,3 @@ class AdminProcessor:
     def _clean_topics(self, request: RemotingCommand) -> RemotingCommand:
         self._store.drop_queues(lambda topic: topic not in self._topics.table)
         return request.reply()
-
-    def _queue_units(self, request: RemotingCommand) -> RemotingCommand:
-        """The units of a queue from an index on."""
-        header = QueryConsumeQueueRequestHeader.from_fields(request.ext_fields)
-        topic, queue_id = header.topic or "", header.queue_id
-        known = self._topics.get(topic)
-        if known is None or not 0 <= queue_id < max(known.read_queue_nums, known.write_queue_nums):
-            raise RequestError(ResponseCode.SYSTEM_ERROR, f"{queue_id}@{topic} is not exist!")
-        begin, end = self._store.min_offset(topic, queue_id), self._store.max_offset(topic, queue_id)
-        if not begin <= header.index < end:
-            return request.reply(remark=f"Index {header.index} of {queue_id}@{topic} is not exist!")
-        subscription, filter_data = None, None
-        if header.consumer_group is not None:
-            subscription = self._consumers.find_subscription(header.consumer_group, topic)
-            filter_data = None if subscription else f"{header.consumer_group}@{topic} is not online!"
-        body = QueryConsumeQueueResponseBody(
-            queue_data=tuple(self._units(topic, queue_id, header.index, min(header.count, UNITS_MAX))),
-            min_queue_index=begin,
-            max_queue_index=end,
-            subscription_data=subscription,
-            filter_data=filter_data,
-        )
-        return request.reply(body=javajson.encode(body))
-
-    def _units(self, topic: str, queue_id: int, queue_offset: int, count: int) -> list[ConsumeQueueData]:
-        found: list[tuple[int, int, int]] = []
-        while len(found) < count and (more := self._store.units(topic, queue_id, queue_offset + len(found), count - len(found))):
-            found += more
-        return [ConsumeQueueData(*unit) for unit in found]

@@ -25,7 +25,11 @@ class BrokerStatsData(msgspec.Struct, rename="camel", frozen=True):
 
 
 class ConsumeQueueData(msgspec.Struct, rename="camel", frozen=True):
-    """One unit of a consume queue: log offset, size in bytes and tags code; `eval` tells whether a filter let it pass."""
+    """One unit of a consume queue: log offset, size in bytes and tags code.
+
+    In an extended queue the tags code is an address. What lies there is told as JSON, with its bits as text, and `eval` is
+    whether the group's filter lets it pass; or `msg` says that nothing lies there.
+    """
 
     physic_offset: int
     physic_size: int

@@ -12,11 +12,9 @@ from pymq.broker.processors.livesettings import LiveSettings
 from pymq.broker.processors.runtimeinfo import RuntimeInfo
 from pymq.errors import RequestError
 from pymq.interfaces import IRequestProcessor
-from pymq.message.tags import java_hash
-from pymq.testing.builders import draft as delayed
 from pymq.wire import javajson
 from pymq.wire.command import RemotingCommand
-from tests.broker.fixtures import NOW_S, draft, member, subscribe
+from tests.broker.fixtures import NOW_S, draft
 from tests.broker.processors.parts import Parts
 
 
@@ -32,7 +30,6 @@ class AdminProcessorTests(SynchronousTestCase):
             settings=LiveSettings(parts.config, parts.store_config, clock=parts.clock, black_list=["configBlackList"]),
             store=parts.store,
             topics=parts.topics,
-            consumers=parts.consumers,
             stats=parts.stats,
             runtime_info=RuntimeInfo(
                 config=parts.config,
@@ -59,7 +56,7 @@ class AdminProcessorTests(SynchronousTestCase):
     def test_it_is_a_processor(self) -> None:
         """For these codes."""
         verifyObject(IRequestProcessor, self.processor)
-        self.assertEqual(self.processor.codes, {25, 26, 28, 306, 315, 316, 321, 329})
+        self.assertEqual(self.processor.codes, {25, 26, 28, 306, 315, 316, 329})
 
     def test_settings_are_shown_and_changed(self) -> None:
         """With a version that tells one state from the next."""
@@ -102,40 +99,3 @@ class AdminProcessorTests(SynchronousTestCase):
         self.parts.store.put([draft("GONE")])
         self.assertEqual(self.ask(316).code, 0)
         self.assertEqual((self.parts.store.max_offset("GONE", 0), self.parts.store.max_offset("T", 0)), (0, 3))
-
-    def units(self, **fields: str) -> Any:
-        """The answer to QUERY_CONSUME_QUEUE."""
-        return self.ask(321, **{"topic": "T", "queueId": "0", "index": "0", "count": "10", **fields})
-
-    def test_queue_units(self) -> None:
-        """Place, size and tag hash of each message, in Java's member order."""
-        body = javajson.decode(self.units().body)
-        first, second = self.parts.stored()[:2]
-        unit = {"eval": False, "physicOffset": 0, "physicSize": first.size, "tagsCode": java_hash("A")}
-        self.assertEqual((body["minQueueIndex"], body["maxQueueIndex"], len(body["queueData"])), (0, 3, 3))
-        self.assertEqual(list(body["queueData"][0].items()), list(unit.items()))
-        self.assertEqual((body["queueData"][1]["physicOffset"], body["queueData"][1]["tagsCode"]), (second.log_offset, 0))
-        (only,) = javajson.decode(self.units(index="2", count="1").body)["queueData"]
-        self.assertEqual(only["physicOffset"], self.parts.stored()[2].log_offset)
-
-    def test_units_of_delayed_messages(self) -> None:
-        """In the place of the tag they have the time at which the message is due."""
-        self.parts.make_topic("SCHEDULE_TOPIC_XXXX")
-        self.parts.store.put([delayed("SCHEDULE_TOPIC_XXXX", queue_id=1, more={"DELAY": "2"})])
-        (unit,) = javajson.decode(self.units(topic="SCHEDULE_TOPIC_XXXX", queueId="1").body)["queueData"]
-        self.assertEqual(unit["tagsCode"], self.parts.stored("SCHEDULE_TOPIC_XXXX", 1)[0].store_timestamp + 5000)
-
-    def test_subscription_beside_the_units(self) -> None:
-        """If a group is named: what it subscribes to, or that it is not there."""
-        self.assertEqual(javajson.decode(self.units(consumerGroup="G").body)["filterData"], "G@T is not online!")
-        self.assertEqual(javajson.decode(self.units(consumerGroup="").body)["filterData"], "@T is not online!")
-        self.parts.consumers.register("G", member(), "C", "CLUSTERING", "X", [subscribe()], False)
-        self.assertEqual(javajson.decode(self.units(consumerGroup="G").body)["subscriptionData"]["subString"], "*")
-
-    def test_queues_and_indexes_that_are_not_there(self) -> None:
-        """Java answers a missing index with success, a remark and no body."""
-        for fields in ({"topic": "N"}, {"queueId": "9"}, {"queueId": "-1"}):
-            error = self.assertRaises(RequestError, self.units, **fields)
-            self.assertIn("is not exist!", error.remark)
-        answer = self.units(index="3")
-        self.assertEqual((answer.code, answer.body, answer.remark), (0, b"", "Index 3 of 0@T is not exist!"))
