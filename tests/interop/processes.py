@@ -1,6 +1,7 @@
 """Child processes in groups of their own, their output read by threads, every wait with a deadline."""
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -124,10 +125,31 @@ class WorkFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+# A broker wants its own port, the one two below (for VIPs) and the one above (for slaves).
+BROKER_NEIGHBOURS = (-2, 0, 1)
+#: Outside the range of outgoing connections; so far from one another that nobody's neighbour is another's port.
+PORTS_FROM, PORTS_TO, PORTS_APART = 12000, 32000, 4
+
+
+def ports_of(worker, workers, first=0):
+    """The ports of one of so many workers of pytest-xdist, each in turn and without end, from its `first` one on."""
+    mine = range(PORTS_FROM + PORTS_APART * worker, PORTS_TO, PORTS_APART * workers)
+    return (mine[number % len(mine)] for number in itertools.count(first))
+
+
+_ports = ports_of(
+    int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
+    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+    random.randrange(PORTS_TO),
+)
+
+
 def free_port(around=(0,)):
-    """A port P such that P + d is free for each d of `around`; outside the range of outgoing connections."""
-    for _ in range(200):
-        port = random.randrange(12000, 32000)
+    """A port P such that P + d is free for each d of `around`.
+
+    Nobody else here is given it: one listens there only a while later, as a JVM does, and again after a restart.
+    """
+    for port in itertools.islice(_ports, 200):
         if all(is_free(port + distance) for distance in around):
             return port
     raise AssertionError("no free ports")
@@ -143,6 +165,3 @@ def is_free(port):
             return False
         return True
 
-
-# A broker wants its own port, the one two below (for VIPs) and the one above (for slaves).
-BROKER_NEIGHBOURS = (-2, 0, 1)
