@@ -3,7 +3,7 @@
 from . import toolchain, wire
 from .processes import BROKER_NEIGHBOURS, Child, WorkFolder, free_port
 
-READY_S = 60
+READY_S = 120
 BROKER_NAME = "broker-apache"
 SMALL_STORE = {
     "mappedFileSizeCommitLog": 16 << 20,

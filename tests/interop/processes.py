@@ -15,6 +15,8 @@ from pathlib import Path
 
 #: How often a wait looks whether it is over: seldom enough to look through all that a busy program told.
 LOOK_S = 0.02
+#: Limits of what usually takes a moment: for an end that was asked for, and for what an ended program still has in its pipes.
+END_S, DRAIN_S = 60, 30
 
 
 class Child:
@@ -80,20 +82,20 @@ class Child:
 
     def _drain(self):
         for reader in self._readers:
-            reader.join(5)
+            reader.join(DRAIN_S)
 
     def signal(self, number):
         """Send a signal to the whole group, if it is still there."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
-    def stop(self, timeout_s=20):
+    def stop(self, timeout_s=END_S):
         """SIGTERM and wait; SIGKILL if that does not help. The exit code."""
         if self.running():
             self.signal(signal.SIGTERM)
         return self.ended(timeout_s)
 
-    def ended(self, timeout_s=20):
+    def ended(self, timeout_s=END_S):
         """Wait for the end of a child that got a signal; SIGKILL if it does not come. The exit code."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout_s)

@@ -81,7 +81,8 @@ from .processes import Child, WorkFolder
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-START_S = 60
+#: Limits of waits that usually end soon, for machines that are very busy.
+START_S, RECEIVE_S, STOP_S = 120, 120, 120
 # A first look at the queues that comes too early is otherwise repeated only after 20 s.
 REBALANCE = "-Drocketmq.client.rebalance.waitInterval=2000"
 JVM_TERMINATED = 128 + signal.SIGTERM  # what a JVM ends with, however well its shutdown hooks did
@@ -169,7 +170,7 @@ class Program:
 
         return self.child.wait_for(enough, timeout_s, f"{count} x {event} of {self.family}")
 
-    def wait_received(self, prefix, count, timeout_s=60):
+    def wait_received(self, prefix, count, timeout_s=RECEIVE_S):
         """Wait until so many distinct messages with that prefix came here."""
 
         def enough():
@@ -181,7 +182,7 @@ class Program:
         """The `received` events of the messages with that prefix."""
         return [event for event in self.of("received") if event["body_prefix"].startswith(prefix + ":")]
 
-    def wait_queues(self, count, timeout_s=60):
+    def wait_queues(self, count, timeout_s=START_S):
         """Wait until the receiver has exactly so many queues (Java, node, Go, python)."""
 
         def assigned():
@@ -200,7 +201,7 @@ class Program:
         assert not self.of("corrupt"), self.of("corrupt")[:3]
         return done[-1]
 
-    def stop(self, timeout_s=60):
+    def stop(self, timeout_s=STOP_S):
         """SIGTERM, and then as `finish`."""
         self.child.signal(signal.SIGTERM)
         return self.finish(timeout_s, good=(0, JVM_TERMINATED))
@@ -242,5 +243,5 @@ def send(family, server, topic, count, **flags):
 
 def receive(family, server, topic, count, **flags):
     """Receive so many distinct messages and give the program with its `received` events."""
-    flags = {"group": f"CG-{topic}", "size": 1024, "timeout_s": 60, **flags}
+    flags = {"group": f"CG-{topic}", "size": 1024, "timeout_s": RECEIVE_S, **flags}
     return run(family, "receive", end_s=flags["timeout_s"] + 30, namesrv=server.namesrv, topic=topic, expect=count, **flags)

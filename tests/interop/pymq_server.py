@@ -9,7 +9,7 @@ from . import wire
 from .processes import BROKER_NEIGHBOURS, Child, WorkFolder, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_S = 40
+READY_S = 90
 BOOTED = re.compile(r"The broker\[.+, .+\] boot success\. serializeType=JSON")
 NAMESRV_BOOTED = re.compile(r"The Name Server boot success\. serializeType=JSON")
 BROKER_NAME = "broker-pymq"

@@ -240,7 +240,7 @@ def write_logback(home):
         (home / "conf" / f"logback_{name}.xml").write_text(LOGBACK % name)
 
 
-def mqadmin(version, arguments, timeout_s=60):
+def mqadmin(version, arguments, timeout_s=180):
     """Run Java's mqadmin of one version; the completed process, with text output."""
     with tempfile.TemporaryDirectory(prefix="pymq-mqadmin-") as home:
         write_logback(Path(home))

@@ -11,6 +11,8 @@ import time
 
 SUCCESS, TOPIC_NOT_EXIST = 0, 17
 GET_MAX_OFFSET, CREATE_TOPIC, ROUTE, CLUSTER_INFO = 30, 17, 105, 106
+#: Usually a moment, but a registration that failed is repeated only after 30 s.
+ROUTE_S = 90
 OBJECT_KEY = re.compile(rb"(\{[^{}]*\}):")
 BARE_KEY = re.compile(rb"([{,]\s*)(-?\d+):")
 
@@ -147,7 +149,7 @@ def create_topic(broker, namesrv, topic, queues=4, perm=6, **more):
         },
     )
     assert answer.code == SUCCESS, f"create topic {topic}: {answer.code} {answer.remark}"
-    wait_until(lambda: ask(namesrv, ROUTE, {"topic": topic}).code == SUCCESS, 10, f"route of {topic}")
+    wait_until(lambda: ask(namesrv, ROUTE, {"topic": topic}).code == SUCCESS, ROUTE_S, f"route of {topic}")
     return topic
 
 

@@ -3,6 +3,8 @@ import java.util.concurrent.TimeUnit;
 
 /** The wish to stop, from SIGTERM or a closed standard input; the exit waits until the program has said its last word. */
 final class Stop {
+    /** A consumer waits twice 5 s for its listeners, and each request may take some seconds when nobody answers. */
+    private static final int LAST_WORD_S = 100;
     private static final CountDownLatch FINISHED = new CountDownLatch(1);
     private static volatile boolean wanted;
 
@@ -18,7 +20,7 @@ final class Stop {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             wanted = true;
             try {
-                FINISHED.await(20, TimeUnit.SECONDS);
+                FINISHED.await(LAST_WORD_S, TimeUnit.SECONDS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
