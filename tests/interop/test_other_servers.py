@@ -15,7 +15,7 @@ from .apache import ApacheCluster
 from .proxy import Proxied, Proxy
 from .pymq_server import PyMQNamesrv, PyMQServer
 
-WAIT_S = 40
+WAIT_S = 150
 SOME = 50
 
 
@@ -46,7 +46,7 @@ def test_a_name_server_in_a_black_hole_is_passed_over(server, namesrvs):
             for seq in range(SOME):
                 producer.send(Message(topic, b"%d" % seq))
             wire.wait_until(lambda: len(set(bodies)) == SOME, WAIT_S, "all messages")
-            assert hole.open_count == 0, "nobody holds on to a connection that gives nothing"
+            wire.wait_until(lambda: hole.open_count == 0, WAIT_S, "nobody holding on to a connection that gives nothing")
 
 
 class received:  # noqa: N801  # a context manager
@@ -100,10 +100,10 @@ class Page(BaseHTTPRequestHandler):
     """Answers every request with the server's `page`."""
 
     def do_GET(self):
+        self.server.paths.append(self.path)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(self.server.page.encode())
-        self.server.paths.append(self.path)
 
     def log_message(self, *_):
         pass
@@ -119,7 +119,8 @@ def test_an_address_server(server):
     try:
         with Producer("http-producers", namesrv_addr="", namesrv_domain=f"127.0.0.1:{http.server_port}") as producer:
             producer.send(Message(topic, b"x"))
-        assert http.paths == ["/rocketmq/nsaddr"]
+        # Asked at the start, and again some seconds later if that takes so long.
+        assert set(http.paths) == {"/rocketmq/nsaddr"}
     finally:
         http.shutdown()
         serving.join()
@@ -134,17 +135,25 @@ def test_a_broker_in_a_black_hole_is_avoided():
     with PyMQServer() as good, PyMQServer(namesrv=good.namesrv, brokerName="broker-hole") as bad, Proxied(bad) as way:
         good.create_topic(topic)
         way.create_topic(topic)
-        settings = {"send_latency_fault_enable": True, "send_msg_max_timeout_per_request_s": 1.0, "send_msg_timeout_s": 10.0}
+        settings = {"send_latency_fault_enable": True, "send_msg_max_timeout_per_request_s": 3.0, "send_msg_timeout_s": 30.0}
         with Producer("avoiding-producers", namesrv_addr=way.namesrv, **settings) as producer:
             wire.wait_until(lambda: both(producer, topic), WAIT_S, "a route with both brokers")
-            sent = {producer.send(Message(topic, b"x")).queue.broker_name for _ in range(16)}
-            assert sent == {good.name, bad.name}
+            used = set()
+            # Not in a few sends: one that took long keeps its broker out of the choice for half a minute.
+            wire.wait_until(
+                lambda: used.add(broker_of_next(producer, topic)) or used == {good.name, bad.name}, WAIT_S, "both used"
+            )
             way.broker_proxy.black_hole()
-            sent = [producer.send(Message(topic, b"x")).queue.broker_name for _ in range(SOME)]
+            sent = [broker_of_next(producer, topic) for _ in range(SOME)]
             assert set(sent) == {good.name}, sent
             way.broker_proxy.reset()
-            sent = [producer.send(Message(topic, b"x")).queue.broker_name for _ in range(SOME)]
+            sent = [broker_of_next(producer, topic) for _ in range(SOME)]
             assert set(sent) == {good.name}, sent
+
+
+def broker_of_next(producer, topic):
+    """Send a message; which broker took it."""
+    return producer.send(Message(topic, b"x")).queue.broker_name
 
 
 def both(producer, topic):
