@@ -84,6 +84,7 @@ class ApacheCluster:
             "storePathCommitLog": store / "commitlog",
             "autoCreateTopicEnable": "true",
             "waitTimeMillsInSendQueue": 5000,
+            "osPageCacheBusyTimeOutMills": 5000,
             **SMALL_STORE,
         }
         if self.version.startswith("4."):

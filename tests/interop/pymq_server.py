@@ -119,8 +119,10 @@ class PyMQServer(PyMQProcess):
             "listenPort": self.port,
             "haListenPort": self.port + 1,
             "storePathRootDir": self.store,
-            # As for Apache's: JVMs that start beside it may keep it from the processor for longer than Apache's 200 ms.
+            # As for Apache's: JVMs that start beside it may keep it from the processor for longer than Apache's 200 ms, and
+            # within an append for longer than its 1000 ms.
             "waitTimeMillsInSendQueue": 5000,
+            "osPageCacheBusyTimeOutMills": 5000,
             **place,
             **config,
         }
