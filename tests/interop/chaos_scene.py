@@ -23,12 +23,12 @@ SETTINGS = {
     "mappedFileSizeConsumeQueue": 20 * 1000,
 }
 HALF_TOPIC, CHECK_GROUP = "RMQ_SYS_TRANS_HALF_TOPIC", "CID_RMQ_SYS_TRANS"
-UP_S = 90
+UP_S = 240
 END_S = 30
 #: A queue whose owner died under another name is free after 60 s; then there may be much to consume.
-DRAIN_S = 300
-#: Longer than the longest delay, so that nothing is under way when nothing came for so long.
-QUIET_S = 5
+DRAIN_S = 600
+#: Longer than the longest delay, also at a broker that is late, so that nothing is under way when nothing came for so long.
+QUIET_S = 10
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "pause": signal.SIGSTOP}
 #: twistd ends itself by the signal that it was stopped with, after all else is done.
 ENDED_WELL = (0, -signal.SIGTERM)

@@ -11,7 +11,7 @@ from .pymq_server import PyMQServer
 from .wire import binary_frame, json_frame
 
 FRAMES = 100_000
-ANSWER_S = 10
+ANSWER_S = 60
 SEED = 42
 MEMORY_GROWTH_MB_MAX = 24
 TOPIC = "FuzzTopic"

@@ -16,7 +16,7 @@ from .pymq_server import PyMQServer, environment
 PROGRAM = Path(__file__).with_name("python") / "leak_program.py"
 TOPIC = "LeakTopic"
 MANNERS = ("deferred", "aio", "blocking")
-RUN_S = 240
+RUN_S = 900
 ROUNDS = 100
 #: A leak of one object for each client would be ten times this. The counts themselves are one or two more each time.
 OBJECTS_MAX = ROUNDS // 10

@@ -23,8 +23,9 @@ BACKLOG = 200
 #: What happens in the middle happens after so many messages, and so many after a restart show what came of it.
 WARM = 40
 AFTERWARDS = 1000
-#: A lock lives for 60 s after its last renewal, Java 4.9's late release takes 20 s; the rest is for slow machines.
-HAND_OVER_S = 150
+#: A lock lives for 60 s after its last renewal, Java 4.9's late release takes 20 s, and what came meanwhile is to be consumed;
+#: the rest is for slow machines.
+HAND_OVER_S = 400
 #: Renewals come every 20 s, so that of the 60 s at least 40 are left; half of them are for slow machines.
 LOCK_LEFT_S_MIN = 20
 QUERY_CONSUMER_OFFSET = 14

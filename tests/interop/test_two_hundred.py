@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 200
-RUN_S = 300
+RUN_S = 900
 PLUGINS = ("pymq.testing.pytest_plugin", "pytest_twisted")
 
 COMMANDS = """

@@ -32,6 +32,9 @@ WORK_S = 0.03
 #: More than what makes either kind of event loop forget its cancelled calls, and with them what they refer to.
 CANCELLED = 200
 FROM_FIRST = "CONSUME_FROM_FIRST_OFFSET"
+#: What a request may take, for the machine may be busy, and a broker in Java is slow at first.
+PATIENCE_S = 60.0
+SENDING = {"send_msg_timeout_s": PATIENCE_S}
 
 
 class Manner(NamedTuple):
@@ -116,8 +119,8 @@ def listener(*_):
 
 
 KINDS = {
-    "producer": Kind("Producer", use=send),
-    "transaction-producer": Kind("TransactionProducer", {"execute": commit, "check": commit}, use=send_in_transaction),
+    "producer": Kind("Producer", SENDING, use=send),
+    "transaction-producer": Kind("TransactionProducer", {**SENDING, "execute": commit, "check": commit}, use=send_in_transaction),
     "push-consumer": push(listener=listener),
     "orderly-push-consumer": push(listener=listener, orderly=True),
     "broadcast-push-consumer": push(message_model="BROADCASTING"),
@@ -144,6 +147,7 @@ class Rounds:
         if settings.get("message_model") == "BROADCASTING":
             # Such a member has its machine's name and no other, for its offsets are kept by that.
             settings = {**settings, "offset_store_folder": self._offsets, "instance_name": f"leak-{next(self._numbers)}"}
+        settings = {"mq_client_api_timeout_s": PATIENCE_S, **settings}
         client = self._manner.make(name, *groups, namesrv_addr=self._namesrv, **settings)
         before(client, self._topic)
         await self._manner.done(client.start())
