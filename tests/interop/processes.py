@@ -166,4 +166,3 @@ def is_free(port):
         except OSError:
             return False
         return True
-
