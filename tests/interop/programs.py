@@ -4,7 +4,7 @@ All programs understand the same words and print one JSON object a line, each wi
 
     send    --namesrv H:P --topic T --group G --count N --size BYTES --mode MODE [--batch 10] [--queue Q] [--tag TAG]
             [--key-prefix K] [--prefix P] [--interval-ms M] [--forever] [--quiet] [--ack-file F] [--instance NAME]
-            [--delay-level L] [--first N]
+            [--delay-level L] [--first N] [--linger]
     transaction --namesrv H:P --topic T --group G --count N --size BYTES [--outcome LIST] [--check LIST] [--immunity-s S]
             [--linger] [--instance NAME] [--prefix P] [--first N] [--forever] [--interval-ms M] [--work-ms M] [--by-seq]
     receive --namesrv H:P --topic T --group G [--expect N] [--timeout-s S] [--size BYTES] [--broadcast] [--orderly]
@@ -14,7 +14,8 @@ All programs understand the same words and print one JSON object a line, each wi
 A body is `P:00000042:` padded with letters to the size. `send` prints `ready`, then `sent` (seq, msgId, offsetMsgId,
 queueId, queueOffset, status), `oneway` or `failed` for each message unless --quiet, writes `seq queueId queueOffset`
 for each acknowledged one into the ack file, and at the end `done` (sent, failed). With --forever it repeats a failed
-message until SIGTERM or the end of its standard input. `receive` prints `ready`, `assigned` (queues) whenever the number
+message until SIGTERM or the end of its standard input. With --linger (all but node) it ends only at SIGTERM: one-way messages
+may be lost when a client ends behind them. `receive` prints `ready`, `assigned` (queues) whenever the number
 of its queues changes, `received` (body_prefix, size, queueId, queueOffset, msgId, tags, reconsume; from java, node and
 python also topic and the times born, stored and at, in ms; from go also at), `corrupt` for a body that is not whole, and
 `done` (received) once the expected number of distinct messages came, or at SIGTERM. Events are written out every 100 ms or so;
@@ -55,9 +56,10 @@ What each family can do; the rest its client does not have, or not in a form a p
 | python | all                                       | all                                        |
 
 Java and python also have request, reply and trace, all with --namesrv, --topic and --group. `request` sends --count requests
-of --size bytes and prints `replied` (seq, body_prefix, size, pushed) for each; Java's with --alone replies to itself. `reply`
-prints `ready`, replies to each request with an R and its body, and prints `answered` (status, msgId). `trace` sends --count
-messages with traces, printing `sent` (seq, msgId), and receives them with traces.
+of --size bytes and prints `replied` (seq, body_prefix, size, pushed) for each; Java's with --alone replies to itself, and with
+--reply-ms does not wait for a reply for longer. `reply` prints `ready`, replies to each request with an R and its body, and
+prints `answered` (status, msgId). `trace` sends --count messages with traces, printing `sent` (seq, msgId), and receives them
+with traces; Java's then stays until SIGTERM.
 `oversee` is Java's: its admin client tells of each group that knows the message --id of --topic a `track` (group, type, error),
 and with --group of each queue a `span` (queueId, min, max, consumed, delay).
 Only Java and python have createTopic, view, query and minmax, only Java has `traces`: what the trace topic --topic tells of the
@@ -191,7 +193,7 @@ class Program:
 
         self.child.wait_for(assigned, timeout_s, f"{count} queues for {self.family}")
 
-    def finish(self, timeout_s=120, good=(0,)):
+    def finish(self, timeout_s=START_S, good=(0,)):
         """Wait for the program's own end; gives the final event, having checked that nothing was wrong."""
         code = self.child.wait(timeout_s)
         done = self.of("done")
@@ -228,7 +230,7 @@ def words(flags):
     return result
 
 
-def run(family, command, end_s=120, **flags):
+def run(family, command, end_s=START_S, **flags):
     """Run a program to its end and give it, closed, with its events."""
     with Program(family, command, **flags) as program:
         program.finish(end_s)

@@ -71,7 +71,9 @@ def test_replies_come_back(pymq, asking, answering):
 def test_nobody_replies(pymq):
     """The Java client gives up by itself."""
     topic = pymq.create_topic("ask-nobody")
-    with programs.Program("java-4.9.8", "request", namesrv=pymq.namesrv, topic=topic, group="Q-nobody") as asking:
+    with programs.Program(
+        "java-4.9.8", "request", namesrv=pymq.namesrv, topic=topic, group="Q-nobody", reply_ms=10_000
+    ) as asking:
         assert "wait reply message timeout" in asking.wait_event("error")[0]["message"]
 
 

@@ -89,6 +89,8 @@ class Sender:
                 time.sleep(flags.interval_ms / 1000)
         for _ in range(IN_FLIGHT_MAX):
             self.slots.acquire()
+        while flags.linger and not stopping.is_set():
+            time.sleep(FLUSH_S)
         self.producer.shutdown()
         say("done", sent=self.sent, failed=self.failed)
         return 1 if self.failed and not flags.forever else 0
@@ -116,12 +118,14 @@ class Sender:
             self.accepted(seq, self.producer.send_orderly(message, seq))
 
     def answered(self, seq, result):
-        """An asynchronous send came to its end."""
-        self.slots.release()
-        if isinstance(result, Exception):
-            self.refused(seq, result)
-        else:
-            self.accepted(seq, result)
+        """An asynchronous send came to its end; when all have, the program ends, so it is told before the slot is free."""
+        try:
+            if isinstance(result, Exception):
+                self.refused(seq, result)
+            else:
+                self.accepted(seq, result)
+        finally:
+            self.slots.release()
 
     def accepted(self, seq, result):
         """The broker has it. This client does not say in which queue."""
@@ -223,7 +227,7 @@ def parse():
         parser.add_argument(f"--{name}")
     for name, otherwise in (("count", 1), ("size", None), ("interval-ms", 0), ("expect", 0)):
         parser.add_argument(f"--{name}", type=int, default=otherwise)
-    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "at-once"):
+    for name in ("forever", "quiet", "broadcast", "orderly", "pull", "at-once", "linger"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--mode", choices=("sync", "async", "oneway", "ordered"), default="sync")
     parser.add_argument("--prefix", default="P")

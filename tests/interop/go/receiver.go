@@ -14,7 +14,7 @@ import (
 const (
 	flushEvery = 100 * time.Millisecond
 	// The client notes that messages are consumed a moment after our callback, and its shutdown does not wait for that.
-	settle = 300 * time.Millisecond
+	settle = time.Second
 	// The most messages of one call of the listener, and of one pull.
 	batchMax  = 32
 	pollMax   = 500 * time.Millisecond

@@ -19,6 +19,7 @@ const (
 	retryPause  = 50 * time.Millisecond
 	// A close right behind the last one-way message could lose it: the client's connection still holds answers unread.
 	oneWayPause = time.Second
+	lingerPause = 50 * time.Millisecond
 )
 
 type sender struct {
@@ -72,6 +73,9 @@ func send(flags *flags, stop *stop) (int, error) {
 	s.sendAll(stop)
 	for i := 0; i < inFlightMax; i++ {
 		s.slots <- struct{}{}
+	}
+	for flags.has("linger") && !stop.isWanted() {
+		time.Sleep(lingerPause)
 	}
 	if s.mode == "oneway" {
 		time.Sleep(oneWayPause)

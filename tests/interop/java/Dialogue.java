@@ -1,5 +1,6 @@
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
@@ -14,17 +15,17 @@ import org.apache.rocketmq.common.message.MessageExt;
 
 /** The commands `request` (ask and wait for replies), `reply` (answer them) and `trace` (send and receive with traces). */
 final class Dialogue {
-    private static final int REPLY_MS = 10_000;
-
     private final Flags flags;
     private final String topic, group;
-    private final int count;
+    private final int count, replyMs;
+    private final Semaphore answered = new Semaphore(0);
 
     Dialogue(Flags flags) {
         this.flags = flags;
         topic = flags.need("topic");
         group = flags.need("group");
         count = flags.number("count", 1);
+        replyMs = flags.number("reply-ms", 120_000);
     }
 
     int run() throws Exception {
@@ -46,10 +47,12 @@ final class Dialogue {
         DefaultMQProducer producer = ClientProgram.configured(new DefaultMQProducer(group), flags);
         producer.start();
         for (int seq = 0; seq < count; seq++) {
-            Message reply = producer.request(message(seq), REPLY_MS);
+            Message reply = producer.request(message(seq), replyMs);
             Events.print("replied", "seq", seq, "body_prefix", Body.prefix(reply.getBody()), "size", reply.getBody().length,
                 "pushed", reply.getProperty("PUSH_REPLY_TIME") != null);
         }
+        // A reply comes before its sender hears that it was sent.
+        if (flags.has("alone")) answered.acquire(count);
         producer.shutdown();
     }
 
@@ -68,8 +71,9 @@ final class Dialogue {
             byte[] body = new byte[message.getBody().length + 1];
             body[0] = 'R';
             System.arraycopy(message.getBody(), 0, body, 1, body.length - 1);
-            SendResult sent = producer.send(MessageUtil.createReplyMessage(message, body), REPLY_MS);
+            SendResult sent = producer.send(MessageUtil.createReplyMessage(message, body), replyMs);
             Events.print("answered", "status", sent.getSendStatus(), "msgId", sent.getOffsetMsgId());
+            answered.release();
         });
         return () -> {
             consumer.shutdown();
@@ -83,7 +87,7 @@ final class Dialogue {
         for (int seq = 0; seq < count; seq++) Events.print("sent", "seq", seq, "msgId", producer.send(message(seq)).getMsgId());
         CountDownLatch all = new CountDownLatch(count);
         DefaultMQPushConsumer consumer = consumer(new DefaultMQPushConsumer(group, null, new AllocateMessageQueueAveragely(), true, null), message -> all.countDown());
-        if (!all.await(60, TimeUnit.SECONDS)) throw new IllegalStateException(all.getCount() + " messages are missing");
+        if (!all.await(180, TimeUnit.SECONDS)) throw new IllegalStateException(all.getCount() + " messages are missing");
         // A shutdown gives up on traces that are not sent soon, and 5.x's does not wait for them at all.
         while (!Stop.wanted()) Thread.sleep(50);
         consumer.shutdown();

@@ -10,7 +10,7 @@ final class Overseer {
     Overseer(Flags flags) throws Exception {
         this.flags = flags;
         topic = flags.need("topic");
-        admin = ClientProgram.configured(new DefaultMQAdminExt(), flags);
+        admin = ClientProgram.configured(new DefaultMQAdminExt(30_000), flags);
     }
 
     int run() throws Exception {

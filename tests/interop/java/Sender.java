@@ -52,6 +52,7 @@ final class Sender {
             if (interval > 0) Thread.sleep(interval);
         }
         slots.acquire(IN_FLIGHT_MAX);
+        while (flags.has("linger") && !Stop.wanted()) Thread.sleep(50);
         producer.shutdown();
         Events.print("done", "sent", sent.get(), "failed", failed.get());
         return failed.get() == 0 || forever ? 0 : 1;
@@ -85,13 +86,22 @@ final class Sender {
         slots.acquire();
         try {
             producer.send(message(seq), new SendCallback() {
-                @Override public void onSuccess(SendResult result) { slots.release(); accepted(seq, 1, result); }
+                @Override public void onSuccess(SendResult result) { answered(() -> accepted(seq, 1, result)); }
 
-                @Override public void onException(Throwable e) { slots.release(); refused(seq, 1, e); }
+                @Override public void onException(Throwable e) { answered(() -> refused(seq, 1, e)); }
             });
         } catch (Exception e) {
             slots.release();
             throw e;
+        }
+    }
+
+    /** It is told before its slot is free: when all are, the program ends. */
+    private void answered(Runnable tell) {
+        try {
+            tell.run();
+        } finally {
+            slots.release();
         }
     }
 

@@ -29,6 +29,8 @@ IN_FLIGHT_MAX = 256
 FLUSH_S = 0.1
 REFUSED_PAUSE_S = 0.05
 SEND_TIMEOUT_S = 5
+#: How long servers may take to answer, which may have to wait for the processors.
+ANSWER_S = 30
 EVERYWHERE = ("namespace", "namespace-v2", "unit", "compress")
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
@@ -84,6 +86,7 @@ def settings_of(flags):
     """What every client is told: the name server and a name of its own; and what was asked for beyond that."""
     given = {
         "namesrv_addr": flags.namesrv,
+        "mq_client_api_timeout_s": ANSWER_S,
         "instance_name": flags.instance,
         "client_ip": flags.client_ip,
         "namespace": flags.namespace,
@@ -137,6 +140,8 @@ class Sender:
                 await sleep(flags.interval_ms / 1000)
         for _ in range(IN_FLIGHT_MAX):
             await self.slots.acquire()
+        while flags.linger and not stopping.is_set():
+            await sleep(FLUSH_S)
         await self.producer.shutdown()
         say("done", sent=self.sent, failed=self.failed)
         return 1 if self.failed and not flags.forever else 0

@@ -4,7 +4,8 @@ from twisted.internet.defer import Deferred
 
 from pymq.client import Message, Producer, PushConsumer, reply_message
 
-REPLY_S = 10
+#: A replier that has just begun may not have its queues yet.
+REPLY_S = 120
 
 
 class Dialogue:
