@@ -11,7 +11,7 @@ QUEUES = 8
 COUNT = 1000
 ROUND = 64
 ROUNDS_MAX = 40
-SETTLE_S = 60
+SETTLE_S = 180
 TELLS_QUEUES = ("java-4.9.8", "java-5.3.3", "java-5.5.0", "node", "go", "python")
 FAMILIES = ("java-4.9.8", "java-5.5.0", "node", "cpp", "go", "python")
 
@@ -73,12 +73,13 @@ def test_share_and_take_over(pymq, family):
         shares = [{event["queueId"] for event in member.received("A")} for member in (one, two)]
         assert shares[0] | shares[1] == set(range(QUEUES)) and not shares[0] & shares[1], shares
         with programs.Program(
-            "cpp", "send", namesrv=pymq.namesrv, topic=topic, group="PG", prefix="B", count=COUNT, interval_ms=1, quiet=True
+            "cpp", "send", namesrv=pymq.namesrv, topic=topic, group="PG", prefix="B", forever=True, interval_ms=1
         ) as sender:
             one.wait_received("B", 20)
             one.kill()
-            sender.finish()
-        wait_all((one, two), "B", COUNT)
+            sender.wait_event("sent", len(sender.of("sent")) + COUNT)
+            count = sender.stop()["sent"]
+        wait_all((one, two), "B", count)
         assert {event["queueId"] for event in two.received("B")} == set(range(QUEUES))
         checks.by_queue(one.received("B") + two.received("B"))
         two.stop()
