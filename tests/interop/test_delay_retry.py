@@ -14,13 +14,14 @@ FAMILIES = (*JAVA, "node", "python")
 #: Levels 1, 2 and 3 wait for different times; retries begin at level 3 and wait longer from one to the next.
 DELAYS_MS = (1000, 2000, 1000, 2000, 3000)
 SETTINGS = {"messageDelayLevel": " ".join(f"{delay // 1000}s" for delay in DELAYS_MS)}
-#: How late the broker may be, and how late a client that waits may see it, on a machine that has other things to do.
-LATE_MS_MAX = 200
-SEEN_LATE_MS_MAX = 2000
+#: How late the broker may be, on a machine that has other things to do: so that it is this level and not another one.
+LATE_MS_MAX = 900
+#: How late a client that waits may see it: it is told, long before the 15 s for which its pull is held are over.
+SEEN_LATE_MS_MAX = 10_000
 COUNT = 20
 RETRIES = 2
 #: Within this a consumer has begun to consume, however slowly its client gets there.
-CONSUMER_STARTS_S = 75
+CONSUMER_STARTS_S = 180
 ALWAYS = 99
 
 
@@ -53,7 +54,7 @@ def test_on_time(pymq, family):
         for level in (1, 2, 3):
             programs.send(family, pymq, topic, COUNT, prefix=f"L{level}", delay_level=level, size=256, quiet=True)
         for level in (1, 2, 3):
-            receiver.wait_received(f"L{level}", COUNT, 20)
+            receiver.wait_received(f"L{level}", COUNT)
         time.sleep(0.5)
         receiver.stop()
         for level in (1, 2, 3):
@@ -72,11 +73,15 @@ def test_after_a_crash(family):
     topic = named("crash", family)
     with PyMQServer(messageDelayLevel="12s 20s") as server:
         server.create_topic(topic)
-        started = time.monotonic()
-        programs.send(family, server, topic, COUNT, prefix="early", delay_level=1, size=256, quiet=True)
-        programs.send(family, server, topic, COUNT, prefix="late", delay_level=2, size=256, quiet=True)
-        server.kill()
-        assert time.monotonic() < started + 12, "too slow a machine: messages were due before the crash"
+        early, late = (
+            {"namesrv": server.namesrv, "topic": topic, "group": f"PG-{prefix}", "count": COUNT, "size": 256, "prefix": prefix}
+            for prefix in ("early", "late")
+        )
+        # From one program: a second one might take until after the first one's messages are due.
+        with Program(family, "send", also=[("send", {**late, "delay_level": 2})], delay_level=1, **early) as sender:
+            sender.wait_event("sent", 2 * COUNT)
+            server.kill()
+        killed_ms = time.time() * 1000
         time.sleep(12)
         server.start()
         with Program(family, "receive", namesrv=server.namesrv, topic=topic, group="CG-crash", size=256) as receiver:
@@ -89,6 +94,7 @@ def test_after_a_crash(family):
                 got = receiver.received(prefix)
                 checks.none_lost(got, COUNT, prefix)
                 assert len(got) == COUNT, f"{len(got) - COUNT} of {prefix} came twice"
+            assert min(event["stored"] for event in receiver.received("early")) > killed_ms, "they were due before the crash"
             assert min(event["at"] - event["born"] for event in receiver.received("late")) >= 20000
 
 
@@ -123,7 +129,7 @@ def received_by_failing(pymq, family, topic, fail_times, last, **flags):
 
 def dead_letters(pymq, topic):
     """What the dead letter topic of the consumers of `topic` holds; one message is waited for."""
-    found = programs.receive("python", pymq, f"%DLQ%CG-{topic}", 1, group=f"CG-dead-{topic}", size=256, timeout_s=60)
+    found = programs.receive("python", pymq, f"%DLQ%CG-{topic}", 1, group=f"CG-dead-{topic}", size=256)
     return found.of("received")
 
 
