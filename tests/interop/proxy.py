@@ -21,6 +21,8 @@ from . import wire
 from .processes import free_port
 
 PIECE_BYTES = 65536
+#: A limit for what takes a moment.
+DONE_S = 60
 #: On close, a reset instead of a farewell.
 LINGER_NONE = struct.pack("ii", 1, 0)
 PASS, RESET, BLACK_HOLE, MUTE = "pass", "reset", "black hole", "mute"
@@ -51,7 +53,7 @@ class Proxy:
         self._loop.close()
 
     def _do(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DONE_S)
 
     @property
     def open_count(self):
