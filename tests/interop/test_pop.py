@@ -20,12 +20,18 @@ from .pymq_server import environment
 SET_MESSAGE_REQUEST_MODE = 401
 ALL_QUEUES, QUEUES = -1, 4
 SHORTEST_MS = 5000
+#: Not over before several pops brought all of a few messages.
+SHORT_S = 15
 JAVA = "java-5.5.0"
 SOME = 1000
 FEW = 8
-SAMPLE_S = 150
+SAMPLE_S = 300
+#: More than twice what an answer that was lost hides its messages for.
+ALL_S = 180
+#: So slowly that no member is done with all before the other has begun.
+SEND_INTERVAL_MS = 5
 #: Members notice a change within 20 s, and pops wait for 15 s, here with some seconds for slow machines.
-SHARED_S = 120
+SHARED_S = 300
 POP_WAITS_S = 20
 
 
@@ -61,9 +67,9 @@ def pops_all(cluster):
     """Our consumer pops all messages once, from the first on."""
     topic = popped_topic(cluster, "popped")
     programs.send("python", cluster, topic, SOME)
-    with popping("python", cluster, topic, expect=SOME, timeout_s=60) as consumer:
+    with popping("python", cluster, topic, expect=SOME, timeout_s=ALL_S) as consumer:
         consumer.wait_queues(1)
-        consumer.finish()
+        consumer.finish(2 * ALL_S)
         got = consumer.of("received")
     checks.whole(got, SOME)
     once(got)
@@ -80,14 +86,14 @@ def test_by_hand_on_an_older_broker():
         topic = cluster.create_topic("popped-by-hand")
         programs.send("python", cluster, topic, FEW)
         with PopConsumer("by-hand", namesrv_addr=cluster.namesrv, consume_from_where="CONSUME_FROM_FIRST_OFFSET") as consumer:
-            first = pop_some(consumer, topic, FEW, invisible_s=SHORTEST_MS / 1000)
-            again = pop_some(consumer, topic, FEW, invisible_s=60)
+            first = pop_some(consumer, topic, FEW, invisible_s=SHORT_S)
+            again = pop_some(consumer, topic, FEW, invisible_s=ALL_S)
             assert {message.msg_id for message in again} == {message.msg_id for message in first}
             assert {(message.topic, message.reconsume_times) for message in again} == {(topic, 1)}
             consumer.ack(again[0])
             consumer.ack_all(again[1:-1])
             consumer.change_invisible_time(again[-1], 1)
-            last = pop_some(consumer, topic, 1, invisible_s=60)
+            last = pop_some(consumer, topic, 1, invisible_s=ALL_S)
             assert [message.msg_id for message in last] == [again[-1].msg_id]
             consumer.ack_all(last)
 
@@ -95,7 +101,9 @@ def test_by_hand_on_an_older_broker():
 def pop_some(consumer, topic, count, invisible_s):
     """So many messages, and no more."""
     got = []
-    wire.wait_until(lambda: got.extend(consumer.pop(topic, invisible_s=invisible_s, wait_s=1)) or len(got) >= count, 60, "pops")
+    wire.wait_until(
+        lambda: got.extend(consumer.pop(topic, invisible_s=invisible_s, wait_s=1)) or len(got) >= count, ALL_S, "pops"
+    )
     assert len(got) == len({message.msg_id for message in got}) == count
     return got
 
@@ -107,8 +115,8 @@ def test_together_with_java(apache):
         members = (ours, theirs)
         for member in members:
             member.wait_queues(1)
-        programs.send("python", apache, topic, SOME)
-        wire.wait_until(lambda: sum(len(member.of("received")) for member in members) >= SOME, 30, "all messages")
+        programs.send("python", apache, topic, SOME, interval_ms=SEND_INTERVAL_MS)
+        wire.wait_until(lambda: sum(len(member.of("received")) for member in members) >= SOME, ALL_S, "all messages")
         parts = [member.of("received") for member in members]
         for member in members:
             member.stop()
@@ -125,7 +133,7 @@ def test_failed_messages_come_again(apache):
         for member in members:
             member.wait_queues(1)
         programs.send("python", apache, topic, FEW)
-        wire.wait_until(lambda: sum(len(member.of("received")) for member in members) >= 2 * FEW, 60, "all messages twice")
+        wire.wait_until(lambda: sum(len(member.of("received")) for member in members) >= 2 * FEW, ALL_S, "all messages twice")
         got = [event for member in members for event in member.of("received")]
     for attempt in (0, 1):
         came = [event for event in got if event["reconsume"] == attempt]
@@ -145,23 +153,23 @@ def test_a_dead_consumers_messages_come_to_the_other(apache, dying, heir):
         programs.send("python", apache, topic, FEW)
         first.wait_event("received")
         first.kill()
-    with popping(heir, apache, topic, expect=FEW, timeout_s=60) as second:
-        second.finish()
+    with popping(heir, apache, topic, expect=FEW, timeout_s=ALL_S) as second:
+        second.finish(2 * ALL_S)
         got = second.of("received")
     checks.none_lost(got, FEW)
     assert any(event["reconsume"] == 1 for event in got)
 
 
 def test_a_consumer_that_leaves_gives_back(apache):
-    """What it was not done with comes to the other soon, and not only after its invisible time; with 5.5 as if it were new."""
+    """What it was not done with comes to the other before its invisible time is over, and so, with 5.5, as if it were new."""
     topic = popped_topic(apache, "popped-and-left")
     with popping("python", apache, topic, work_ms=60_000) as first:
         first.wait_queues(1)
         programs.send("python", apache, topic, FEW)
         first.wait_event("received", FEW)
         first.stop()
-    with popping("python", apache, topic, expect=FEW, timeout_s=30) as second:
-        second.finish()
+    with popping("python", apache, topic, expect=FEW, timeout_s=ALL_S) as second:
+        second.finish(2 * ALL_S)
         got = second.of("received")
     checks.none_lost(got, FEW)
     assert {event["reconsume"] for event in got} == {0}
@@ -190,7 +198,7 @@ def each_gets_its_part(prefix, cluster, admin, topic, members, *shares):
     def received():
         return [member.received(prefix) for member in members]
 
-    wire.wait_until(lambda: sum(map(len, received())) >= SOME, 60, "all messages")
+    wire.wait_until(lambda: sum(map(len, received())) >= SOME, ALL_S, "all messages")
     got = [event for part in received() for event in part]
     checks.none_lost(got, SOME, prefix)
     once(got)
