@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -17,12 +16,13 @@ from pymq.message.ids import decode_host
 from pymq.message.record import RecordDraft
 from pymq.store.config import MessageStoreConfig
 
+from ..processes import free_port
 from ..toolchain import JVM_FLAGS, ToolchainError, artefact, maven_jars, need_tool, run
 
 HERE = Path(__file__).resolve().parent
 #: Version of the store -> the folder of the Adapter that fits it.
 VERSIONS = {"4.9.8": "v4", "5.5.0": "v5"}
-RUN_TIMEOUT_S = 120
+RUN_TIMEOUT_S = 300
 
 Fact = dict[str, Any]
 
@@ -99,7 +99,7 @@ class JavaStore:
         )
         home = tempfile.mkdtemp(prefix="pymq-java-store-")
         java = [need_tool("java", "default-jre-headless"), "-Xmx256m", *JVM_FLAGS, f"-Duser.home={home}"]
-        arguments = [action, self.root, str(_free_port()), *map(str, sizes), leave]
+        arguments = [action, self.root, str(free_port()), *map(str, sizes), leave]
         if config.enable_consume_queue_ext:
             arguments.append(str(config.mapped_file_size_consume_queue_ext))
         argv = [*java, "-cp", class_path(self.version), "StoreProgram", *arguments]
@@ -120,9 +120,3 @@ class JavaStore:
                 f"the Java store {self.version} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}"
             )
         return facts[:-1]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
