@@ -132,7 +132,7 @@ def has_broker(namesrv, name, address):
 
 
 def create_topic(broker, namesrv, topic, queues=4, perm=6, **more):
-    """Make a topic on a broker and wait until the name server gives its route; `more` are fields that not every version knows."""
+    """Make a topic on a broker and wait until the name server's route leads there; not every version knows the fields `more`."""
     answer = ask(
         broker,
         CREATE_TOPIC,
@@ -149,8 +149,18 @@ def create_topic(broker, namesrv, topic, queues=4, perm=6, **more):
         },
     )
     assert answer.code == SUCCESS, f"create topic {topic}: {answer.code} {answer.remark}"
-    wait_until(lambda: ask(namesrv, ROUTE, {"topic": topic}).code == SUCCESS, ROUTE_S, f"route of {topic}")
+    wait_until(lambda: leads_to(namesrv, topic, broker, queues), ROUTE_S, f"route of {topic}")
     return topic
+
+
+def leads_to(namesrv, topic, broker, queues):
+    """Does the route of a topic lead to so many queues of the broker at that address?"""
+    answer = ask(namesrv, ROUTE, {"topic": topic})
+    if answer.code != SUCCESS:
+        return False
+    route = answer.json()
+    names = {one["brokerName"] for one in route["brokerDatas"] if broker in one["brokerAddrs"].values()}
+    return any(one["brokerName"] in names and one["writeQueueNums"] == queues for one in route["queueDatas"])
 
 
 def queue_ends(broker, topic, queues=4):
