@@ -175,7 +175,8 @@ def offsets(t):
     commit("of a queue that is not there", 3, number=77)
     query("and that too", number=77)
     t.tell("one-way", UPDATE_OFFSET, {"consumerGroup": group, "topic": topic, "queueId": 2, "commitOffset": 9})
-    query("told one-way", number=2)
+    told = {"consumerGroup": group, "topic": topic, "queueId": 2}
+    t.until(lambda: t.asks(QUERY_OFFSET, told).fields["offset"] == "9", "the offset that was told one-way")
     places = ((topic, 0), (topic, 1), (topic, 99), (topic, -1), ("tc-nowhere3", 0))
     for code in (MAX, MIN, EARLIEST):
         for of, number in places:

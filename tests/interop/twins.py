@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from . import wire, witness
 
-ANSWER_S = 30
+ANSWER_S = 60
 #: Instead of a code, where no answer came.
 CLOSED, SILENT = "the connection is closed", "no answer"
 #: Asked behind a request that is not answered: when this is, the other will not be. Lists that both serve.
