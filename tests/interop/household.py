@@ -35,7 +35,11 @@ SOON_LEVEL, NEXT_LEVEL, FAR_LEVEL = 1, 2, 3
 NEXT_MS = 15_000
 #: Brokers round the times of delayed messages.
 EARLY_MS = 1000
-WAIT_S = 90
+#: So long before one is due it may be that the broker delivers it before it goes.
+NEAR_MS = 5000
+#: The group as which brokers keep how far their checks of half messages are.
+CHECKER, HALF = "CID_RMQ_SYS_TRANS", "RMQ_SYS_TRANS_HALF_TOPIC"
+WAIT_S = 180
 FIELDS = ("readQueueNums", "writeQueueNums", "perm", "topicFilterType", "topicSysFlag", "order")
 #: Small files, so that each kind rolls; both brokers of a directory must use the same. The log's hold one message of the largest.
 STORE = {
@@ -48,7 +52,7 @@ STORE = {
     "flushConsumerOffsetInterval": 500,
     "flushDelayOffsetInterval": 500,
     "transactionCheckInterval": 1000,
-    "transactionTimeOut": 1000,
+    "transactionTimeOut": 6000,
     "transactionCheckMax": 1000,
 }
 
@@ -170,8 +174,8 @@ class Household:
             for level in (SOON_LEVEL, FAR_LEVEL):
                 producer.send(Message(LATER, f"L{level}:{self.stay:08d}:".encode(), delay_level=level))
             self.wait_later(server, SOON_LEVEL)
-            producer.send(Message(LATER, f"L{NEXT_LEVEL}:{self.stay:08d}:".encode(), delay_level=NEXT_LEVEL))
             self.due_ms = time.time() * 1000 + NEXT_MS
+            producer.send(Message(LATER, f"L{NEXT_LEVEL}:{self.stay:08d}:".encode(), delay_level=NEXT_LEVEL))
 
     def wait_later(self, server, level):
         """The delayed message of this stay and that level is delivered."""
@@ -188,7 +192,7 @@ class Household:
 
     def before_leaving(self, server):
         """Remember what is seen now, and wait until the files say it too, for a broker may be killed."""
-        wanted = [(self.stay + 1) * COUNT, self.stay * COUNT]
+        wanted = [(self.stay + 1) * COUNT, self.stay * COUNT, self.stay]
         wire.wait_until(lambda: counts(server) == wanted, WAIT_S, f"{wanted} messages in the queues")
         self.settled = look(server)
         wire.wait_until(lambda: self.saved_offsets() == self.settled["committed"], WAIT_S, "the group's offsets in their file")
@@ -202,10 +206,12 @@ class Household:
         return [known.get(str(queue), -1) for queue in range(QUEUES)]
 
     def delay_is_saved(self):
-        """Does delayOffset.json know of what was delivered?"""
+        """Does delayOffset.json know of what was delivered, and of what is about to be?"""
         with open(f"{self.folder}/config/delayOffset.json") as file:
             table = json.loads(wire.BARE_KEY.sub(rb'\1"\2":', file.read().encode()))["offsetTable"]
-        return table.get(str(SOON_LEVEL), 0) == self.stay
+        is_near = time.time() * 1000 > self.due_ms - NEAR_MS
+        wanted = [self.stay, self.stay if is_near else self.stay - 1]
+        return [table.get(str(level), 0) for level in (SOON_LEVEL, NEXT_LEVEL)] == wanted
 
     def check(self, server):
         """All that the last broker showed is seen here, is found by key and id, and what was under way goes on."""
@@ -246,6 +252,7 @@ class Household:
             # A broker asks again when the answer comes after its next round, and believes each answer.
             self.dealt[asked["body_prefix"]] = math.inf
             self.wait_deals(server)
+            wire.wait_until(lambda: none_is_open(server), WAIT_S, "the end of what was asked about anew meanwhile")
             producer.stop()
             asked = Counter(event["body_prefix"] for event in producer.of("checked"))
             assert asked.keys() == {f"S{self.stay}:00000002:"}
@@ -261,8 +268,14 @@ def make_group(server, name, **fields):
 
 
 def counts(server):
-    """How many plain and batched messages there are."""
-    return [sum(wire.queue_ends(server.broker, topic, QUEUES)) for topic in (PLAIN, BATCHED)]
+    """How many plain and batched messages there are in the queues, and how many of those that are sent last."""
+    plain, batched = (sum(wire.queue_ends(server.broker, topic, QUEUES)) for topic in (PLAIN, BATCHED))
+    return [plain, batched, wire.queue_ends(server.broker, SCHEDULED, NEXT_LEVEL)[-1]]
+
+
+def none_is_open(server):
+    """Did the broker's checks find the end of each half message?"""
+    return witness.committed(server.broker, CHECKER, HALF, 1) == wire.queue_ends(server.broker, HALF, 1)
 
 
 def look(server):
