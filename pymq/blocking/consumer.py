@@ -72,6 +72,10 @@ class PushConsumer(Face[aio.PushConsumer]):
                 message = LOOP_THREAD.run(following)
             except (StopAsyncIteration, asyncio.TimeoutError):
                 return
+            except ClientError:
+                if self.state is ServiceState.SHUTDOWN_ALREADY:
+                    return
+                raise
             yield message
 
     ack = handed(aio.PushConsumer.ack)

@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from pymq.errors import ClientError
@@ -66,14 +67,17 @@ class LoopThread:
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None = None) -> T:
         """The outcome of a coroutine that runs there. Ctrl-C, and the timeout, cancel it. Raises ClientError, TimeoutError."""
-        loop = self._loop
-        if loop is None:
-            raise ClientError("no blocking client of this process is started")
         if threading.current_thread() is self._thread:
             raise ClientError("a hook, selector or other callback must not call a blocking client: it would wait for itself")
-        future = asyncio.run_coroutine_threadsafe(work(), loop)
+        # With the lock the coroutine is there before the loop is told to stop, which ends what is there.
+        with self._lock:
+            if self._loop is None:
+                raise ClientError("no blocking client of this process is started")
+            future = asyncio.run_coroutine_threadsafe(work(), self._loop)
         try:
             return future.result(timeout_s)
+        except CancelledError:
+            raise ClientError("the last blocking client of this process was shut down meanwhile") from None
         except BaseException:
             future.cancel()
             raise

@@ -47,6 +47,15 @@ class IterationTests(BlockingCase):
         looping.join(HANG_S)
         self.assertEqual(got, [[]])
 
+    def test_who_asks_after_the_shutdown_is_told_the_same(self) -> None:
+        """The thread of the loop may have been busy with a message; but a consumer that was never started has no messages."""
+        consumer = self.blocking_consumer()
+        self.assertRaises(ClientError, list, consumer)
+        consumer.start()
+        messages = consumer.messages()
+        consumer.shutdown()
+        self.assertEqual(list(messages), [])
+
 
 class ListenerTests(BlockingCase):
     """A listener that may block."""

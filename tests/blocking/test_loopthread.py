@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
 from concurrent.futures import TimeoutError
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -79,6 +81,26 @@ class LoopThreadTests(SynchronousTestCase):
 
         self.assertRaises(TimeoutError, self.acquired().run, work, 0.01)
         self.assertTrue(cancelled.wait(30))
+
+    def test_who_waits_at_the_end_is_told(self) -> None:
+        """By an error, whether what was asked for had begun or not."""
+        asked = threading.Event()
+        errors = []
+
+        async def wait() -> None:
+            await asyncio.get_running_loop().create_future()
+
+        def work() -> Coroutine[Any, Any, None]:
+            asked.set()
+            return wait()
+
+        self.loop_thread.acquire()
+        asking = threading.Thread(target=lambda: errors.append(self.assertRaises(ClientError, self.loop_thread.run, work)))
+        asking.start()
+        self.assertTrue(asked.wait(30))
+        self.loop_thread.release()
+        asking.join(30)
+        self.assertIn("meanwhile", str(errors))
 
     def test_the_end_cancels_what_is_left(self) -> None:
         """And waits for it."""
