@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests import documents
 
 PLUGINS = ("pymq.testing.pytest_plugin", "pytest_twisted")
-RUN_S = 180
+RUN_S = 600
 
 
 class SampleTests(SynchronousTestCase):

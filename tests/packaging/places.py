@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.interop.pymq_server import PyMQServer
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALL_S = 300
-RUN_S = 150
+INSTALL_S = 900
+RUN_S = 600
 #: What would let an installed program see the checkout, or another environment.
 HIDDEN = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS", "VIRTUAL_ENV")
 

@@ -143,9 +143,9 @@ class EmbeddedRocketMQTests(RocketMQTestMixin, TestCase):
     async def test_a_lost_answer_makes_a_duplicate(self) -> None:
         """The first is stored and not told of, so the client sends again."""
         await self.rocketmq.create_topic("orders")
-        producer = await self.producer(send_msg_timeout_s=0.5)
+        producer = await self.producer()
         await self.rocketmq.fault("dropAnswer", "send", times=1)
-        await self.failure_of(producer.send(Message("orders", b"one")), Exception)
+        await self.failure_of(producer.send(Message("orders", b"one"), timeout_s=1), Exception)
         await producer.send(Message("orders", b"one"))
         self.assertEqual(len(await self.rocketmq.arrived("orders")), 2)
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "pymq.testing.pytest_plugin"
-RUN_S = 120
+RUN_S = 600
 
 PLAIN = """
     import pytest
