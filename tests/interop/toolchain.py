@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +24,8 @@ ALI_ONS_VERSION = "3.12.0"
 CPP_PACKAGE = "rocketmq==0.4.4"
 GO_CLIENT = "github.com/apache/rocketmq-client-go/v2@v2.1.2"
 BUILD_TIMEOUT_S = 600
+# A package index may fail for a while; the tools ask again, but at once.
+FETCH_TRIES, FETCH_PAUSE_S = 3, 10
 
 # Flags of every JVM here: light, quick to start, open to the reflection of old netty and fastjson on JDK 17.
 JVM_FLAGS = (
@@ -77,6 +80,15 @@ def run(argv, cwd, what):
         )
 
 
+def fetch(argv, cwd, what):
+    """As `run`, for a step that asks a package index: tried some times."""
+    for _ in range(FETCH_TRIES - 1):
+        with contextlib.suppress(ToolchainError):
+            return run(argv, cwd, what)
+        time.sleep(FETCH_PAUSE_S)
+    return run(argv, cwd, what)
+
+
 @contextlib.contextmanager
 def locked(folder):
     """One builder at a time, also across processes."""
@@ -109,7 +121,7 @@ def maven_jars(name, modules, version):
 
     def build(folder):
         (folder / "pom.xml").write_text(pom)
-        run(
+        fetch(
             [
                 need_tool("mvn", "maven"),
                 "-q",
@@ -179,7 +191,7 @@ def node_modules():
 
     def build(folder):
         (folder / "package.json").write_text('{"name": "interop", "version": "1.0.0", "private": true}')
-        run(
+        fetch(
             [need_tool("npm", "npm"), "install", "--no-audit", "--no-fund", "--no-package-lock", f"ali-ons@{ALI_ONS_VERSION}"],
             folder,
             f"fetching ali-ons {ALI_ONS_VERSION}",
@@ -194,7 +206,7 @@ def cpp_python():
 
     def build(folder):
         run([sys.executable, "-m", "venv", str(folder / "venv")], folder, "making a virtual environment")
-        run(
+        fetch(
             [str(folder / "venv" / "bin" / "pip"), "-q", "--disable-pip-version-check", "install", CPP_PACKAGE],
             folder,
             f"fetching {CPP_PACKAGE}",
@@ -224,7 +236,7 @@ def go_program():
     def build(folder):
         for path in sources:
             shutil.copy(path, folder)
-        run(
+        fetch(
             [need_tool("go", "golang-go"), "build", "-mod=mod", "-o", "client_program", "."],
             folder,
             f"building the Go program with {GO_CLIENT} from the Go module proxy",
