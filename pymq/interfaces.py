@@ -163,7 +163,8 @@ class IMessageStore(Interface):
 
     def describe():
         """Facts for operators as a dict of plain values: log_min_offset, log_max_offset, flushed_offset, dispatch_behind_bytes,
-        disk_used_ratio, earliest_store_time_ms, writable, topics (sorted list of those with queues)."""
+        disk_used_ratio, earliest_store_time_ms, writable, topics (sorted list of those with queues); and where the log lies on
+        disks, log_disks_used_ratio (a list)."""
 
     def run_maintenance(now_ms):
         """One round of the periodic care: expire files by age and disk use, flush queues and checkpoint. May block briefly."""
@@ -239,6 +240,9 @@ class IFiles(Interface):
 
     def space():
         """(used bytes, usable bytes) of the disk that holds the root."""
+
+    def spaces():
+        """The same for each folder that is behind this; one, as a rule."""
 
 
 class IFile(Interface):

@@ -14,13 +14,13 @@ import attrs
 
 from pymq.admin.findings import Finding, Report
 from pymq.interfaces import IFiles
-from pymq.store.config import QUEUE_UNIT_BYTES, MessageStoreConfig
+from pymq.store.config import LOG_FOLDER, QUEUE_UNIT_BYTES, MessageStoreConfig
 from pymq.store.consumequeueext import FOLDER as EXT_FOLDER
 from pymq.store.files import open_files_max
 from pymq.store.indexfile import file_size
 from pymq.store.queuetable import FOLDER as QUEUE_FOLDER
 from pymq.store.segment import Segment
-from pymq.store.store import ABORT_PATH, LOCK_PATH, LOG_FOLDER
+from pymq.store.store import ABORT_PATH, LOCK_PATH
 
 __all__ = ["CONFIG_FOLDER", "INDEX_FOLDER", "StoreFolder"]
 

@@ -7,6 +7,7 @@ import argparse
 import os
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import attrs
@@ -18,9 +19,11 @@ from pymq.admin.folder import StoreFolder
 from pymq.admin.output import Output
 from pymq.admin.verify import verify
 from pymq.errors import ConfigError, StoreError
+from pymq.interfaces import IFiles
 from pymq.settings import parse_properties, parse_words, read_settings
 from pymq.store.config import MessageStoreConfig
 from pymq.store.files import DiskFiles
+from pymq.store.multipath import open_log_files
 from pymq.store.store import FileMessageStore
 
 __all__ = ["add_parsers"]
@@ -50,7 +53,7 @@ def _add(actions: Any, name: str, action: Callable[..., int], text: str) -> argp
     made.add_argument("dir", metavar="DIR", help="the folder of storePathRootDir")
     made.add_argument("-c", "--config-file", metavar="FILE", help="the broker's configuration file, for its settings")
     made.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=_SETTINGS_HELP)
-    made.add_argument("--commit-log", metavar="DIR", help="the folder of storePathCommitLog, where the log has one of its own")
+    made.add_argument("--commit-log", metavar="DIR", help="the folder of storePathCommitLog, or several with commas")
     made.add_argument("--json", dest="as_json", action="store_true", help="one JSON object a line")
     made.set_defaults(run=action)
     return made
@@ -90,6 +93,12 @@ def _config(options: argparse.Namespace, base: MessageStoreConfig | None = None)
     return read_settings(MessageStoreConfig, properties, base)
 
 
+def _log_files(options: argparse.Namespace, config: MessageStoreConfig, open_folder: Callable[[str], IFiles]) -> IFiles | None:
+    """What --commit-log names; the settings may be those of another machine."""
+    elsewhere = attrs.evolve(config, store_path_commit_log=options.commit_log or "", read_only_commit_log_store_paths="")
+    return open_log_files(elsewhere, open_folder)
+
+
 def _open(options: argparse.Namespace, output: Output) -> StoreFolder | None:
     """The folder for reading; None, and a word of why, when it holds no store."""
     try:
@@ -97,7 +106,7 @@ def _open(options: argparse.Namespace, output: Output) -> StoreFolder | None:
     except ConfigError as error:
         output.complain(str(error))
         return None
-    log_files = DiskFiles(options.commit_log, read_only=True) if options.commit_log else None
+    log_files = _log_files(options, config, partial(DiskFiles, read_only=True))
     folder = StoreFolder(DiskFiles(options.dir, read_only=True), config, log_files)
     if not folder.is_store:
         output.complain(f"{options.dir} is not a store: there is neither commitlog nor consumequeue in it")
@@ -156,7 +165,7 @@ def _recover(options: argparse.Namespace, output: Output) -> int:
     config = _config(options, folder.sized_config())
     clock = Clock()
     clock.advance(datetime.now(timezone.utc).timestamp())
-    log_files = DiskFiles(options.commit_log) if options.commit_log else None
+    log_files = _log_files(options, config, DiskFiles)
     store = FileMessageStore(DiskFiles(options.dir), config, clock=clock, log_files=log_files)
     try:
         store.load()

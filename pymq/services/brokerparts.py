@@ -58,7 +58,6 @@ from pymq.services.delivery import DelayedDelivery
 from pymq.services.flusher import Flusher, RunBlocking
 from pymq.services.transactions import TransactionCheckService
 from pymq.store.config import MessageStoreConfig
-from pymq.store.store import LOG_FOLDER
 from pymq.wire.codes import RequestCode
 
 T = TypeVar("T")
@@ -133,9 +132,9 @@ class BrokerParts:
             "store_host": encode_host(config.broker_ip1, config.listen_port),
             "clock": clock,
             "run_blocking": run_blocking,
-            "commit_log_path": os.path.expanduser(
-                store_config.store_path_commit_log or f"{store_config.store_path_root_dir}/{LOG_FOLDER}"
-            ),
+            "commit_log_paths": [
+                os.path.expanduser(path) for path in store_config.log_paths if path not in store_config.read_only_log_paths
+            ],
             "when_saved": when_saved,
             "when_told": lambda: self.when_told(),
             "topics": self.topics,

@@ -17,6 +17,7 @@ from pymq.store.documents import FileDocuments
 from pymq.store.files import DiskFiles
 from pymq.store.memory import MemoryMessageStore
 from pymq.store.memorydocuments import MemoryDocuments
+from pymq.store.multipath import open_log_files
 from pymq.store.store import FileMessageStore
 
 __all__ = ["find_provider", "open_files", "open_memory", "store_providers"]
@@ -25,9 +26,7 @@ __all__ = ["find_provider", "open_files", "open_memory", "store_providers"]
 def open_files(config: MessageStoreConfig, *, clock: IClock, files: IFiles | None = None) -> tuple[Any, Any]:
     """Apache's files, in `storePathRootDir`; the commit log elsewhere if `storePathCommitLog` says so."""
     files = files or DiskFiles(os.path.expanduser(config.store_path_root_dir))
-    log_path = os.path.expanduser(config.store_path_commit_log)
-    store = FileMessageStore(files, config, clock=clock, log_files=DiskFiles(log_path) if log_path else None)
-    return store, FileDocuments(files)
+    return FileMessageStore(files, config, clock=clock, log_files=open_log_files(config)), FileDocuments(files)
 
 
 def open_memory(config: MessageStoreConfig, *, clock: IClock, files: IFiles | None = None) -> tuple[Any, Any]:

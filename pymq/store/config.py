@@ -15,6 +15,8 @@ QUEUE_UNIT_BYTES = 20
 DEFAULT_DELAY_LEVELS = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
 #: What stands between the folders of a log that Java spreads over several (MessageStoreConfig.MULTI_PATH_SPLITTER).
 LOG_PATH_SPLITTER = ","
+#: The commit log's folder in the store's own.
+LOG_FOLDER = "commitlog"
 
 _KEPT = "kept for Apache's configuration files; has no effect here"
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -34,12 +36,19 @@ def parse_delay_levels(text: str) -> tuple[int, ...]:
     return tuple(delays)
 
 
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(sorted({path.strip() for path in text.split(LOG_PATH_SPLITTER)} - {""}))
+
+
 @attrs.frozen(kw_only=True)
 class MessageStoreConfig:
     """Where the store lives, how large its files are, when they are made durable and when they go."""
 
     store_path_root_dir: str = setting("~/store", "the folder of all files of the broker", important=True)
-    store_path_commit_log: str = setting("", "the folder of the commit log; empty: commitlog in storePathRootDir", important=True)
+    store_path_commit_log: str = setting(
+        "", "the folder of the commit log, or several with commas; empty: commitlog in storePathRootDir", important=True
+    )
+    read_only_commit_log_store_paths: str = setting("", "folders of the commit log, with commas, in which no new files are made")
     store_type: str = setting("default", "the kind of store: default, Apache's files; memory, nothing on disk; or a plugin's")
     mapped_file_size_commit_log: int = setting(1024**3, "bytes of a commit log file", least=1024)
     mapped_file_size_consume_queue: int = setting(
@@ -109,8 +118,19 @@ class MessageStoreConfig:
     def __attrs_post_init__(self) -> None:
         """Raises ConfigError for a value that only shows itself wrong as a whole."""
         parse_delay_levels(self.message_delay_level)
-        if LOG_PATH_SPLITTER in self.store_path_commit_log:
-            raise ConfigError("storePathCommitLog", self.store_path_commit_log, "one folder is allowed, not several")
+        if set(self.log_paths) <= set(self.read_only_log_paths):
+            paths = ", ".join(self.log_paths)
+            raise ConfigError("readOnlyCommitLogStorePaths", paths, "a folder of storePathCommitLog is needed for new files")
+
+    @property
+    def log_paths(self) -> tuple[str, ...]:
+        """The folders of the commit log, as they are written in the settings, sorted."""
+        return _paths(self.store_path_commit_log) or (f"{self.store_path_root_dir}/{LOG_FOLDER}",)
+
+    @property
+    def read_only_log_paths(self) -> tuple[str, ...]:
+        """Those folders of the commit log in which no new files are made; they need not be among the others."""
+        return _paths(self.read_only_commit_log_store_paths)
 
     @property
     def consume_queue_file_bytes(self) -> int:

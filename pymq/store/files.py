@@ -300,6 +300,10 @@ class DiskFiles:
         status = os.statvfs(self._root)
         return (status.f_blocks - status.f_bfree) * status.f_frsize, status.f_bavail * status.f_frsize
 
+    def spaces(self) -> tuple[tuple[int, int], ...]:
+        """The one disk's."""
+        return (self.space(),)
+
     def _make_folder(self, full: str) -> None:
         if os.path.isdir(full):
             return

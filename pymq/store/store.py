@@ -18,7 +18,7 @@ from pymq.message.record import RecordDraft
 from pymq.message.results import BitFilter, ExtUnit, FoundByKey, GetResult, PutResult, PutStatus
 from pymq.store.checkpoint import Checkpoint
 from pymq.store.commitlog import CommitLog
-from pymq.store.config import MessageStoreConfig
+from pymq.store.config import LOG_FOLDER, MessageStoreConfig
 from pymq.store.dispatch import BitMapOf, Dispatcher
 from pymq.store.files import is_out_of_room, physical_memory_bytes
 from pymq.store.keyindex import KeyIndex
@@ -35,7 +35,6 @@ ABORT_PATH = "abort"
 #: Made when the disk failed: what was written then may look sound and not be on the disk, so the next start writes it again. The
 #: file need not be durable, for what is read after the machine's restart is what is on the disk.
 FAILED_PATH = "diskfailed"
-LOG_FOLDER = "commitlog"
 
 
 @implementer(IMessageStore)
@@ -319,6 +318,7 @@ class FileMessageStore:
             "disk_used_ratio": max(0, used_percent(used_bytes, usable_bytes)) / 100,
             "disk_used_bytes": used_bytes,
             "disk_usable_bytes": usable_bytes,
+            "log_disks_used_ratio": [max(0, used_percent(*space)) / 100 for space in self._log_files.spaces()],
             "earliest_store_time_ms": log.store_time(log.min_offset) if log.end > log.min_offset else -1,
             "writable": self.is_writable,
             "problem": "" if self.is_writable else self._why_unwritable() if self._is_open else "the store is not open",

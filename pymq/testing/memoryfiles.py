@@ -283,6 +283,10 @@ class MemoryFiles:
         used = self.foreign_bytes + sum(node.used_bytes() for node in self._nodes.values())
         return used, max(0, self.space_bytes - used)
 
+    def spaces(self) -> tuple[tuple[int, int], ...]:
+        """The one disk's."""
+        return (self.space(),)
+
     # For MemoryFile
 
     def now_ms(self) -> int:

@@ -140,3 +140,15 @@ class StoreCommandTests(SynchronousTestCase):
         options: Any = ("--commit-log", str(Path(self.root, "elsewhere")))
         self.assertEqual(self.run_it("verify", *options)[1].split(" records")[0], "whole: 20")
         self.assertEqual(self.run_it("recover", *options)[0], 0)
+
+    def test_a_log_in_several_folders(self) -> None:
+        """Named together."""
+        self.store.close()
+        folders = [Path(self.root, name) for name in ("commitlog", "more")]
+        folders[1].mkdir()
+        first, *_ = sorted(folders[0].iterdir())
+        first.rename(folders[1] / first.name)
+        self.assertEqual(self.run_it("verify")[0], 1)
+        options: Any = ("--commit-log", ",".join(map(str, folders)))
+        self.assertEqual(self.run_it("verify", *options)[1].split(" records")[0], "whole: 20")
+        self.assertEqual(self.run_it("recover", *options)[0], 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from twisted.internet import task
 from twisted.internet.defer import maybeDeferred
@@ -33,16 +34,16 @@ class BrokerPartsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.build()
 
-    def build(self, **settings: bool) -> None:
+    def build(self, store_config: MessageStoreConfig | None = None, **settings: bool) -> None:
         """A broker with these settings beside the usual ones."""
+        store_config = store_config or MessageStoreConfig()
         clock = task.Clock()
         clock.advance(1_700_000_000)
         config = BrokerConfig(broker_name="broker-a", broker_ip1="127.0.0.1", **settings)
-        store_config = MessageStoreConfig()
-        store = MemoryMessageStore(store_config, clock=clock)
-        store.load()
-        flusher = Flusher(store, store_config, clock=clock, run_blocking=maybeDeferred)
-        self.parts = BrokerParts(config, store_config, store, MemoryDocuments(), flusher, clock=clock, client_clock=clock)
+        self.store: Any = MemoryMessageStore(store_config, clock=clock)
+        self.store.load()
+        flusher = Flusher(self.store, store_config, clock=clock, run_blocking=maybeDeferred)
+        self.parts = BrokerParts(config, store_config, self.store, MemoryDocuments(), flusher, clock=clock, client_clock=clock)
         self.parts.load()
         self.tables = (ProcessorTable(), ProcessorTable())
         self.lanes: tuple[dict, dict] = ({}, {})
@@ -68,6 +69,15 @@ class BrokerPartsTests(SynchronousTestCase):
         answer = self.tables[0].lookup(28).process(FakeChannel(), RemotingCommand(28, 1))
         table = javajson.decode(answer.body)["table"]
         self.assertIn(f"commitLogDiskRatio_{os.path.expanduser('~/store/commitlog')}", table)
+
+    def test_operators_see_each_folder_of_the_log(self) -> None:
+        """That gets new files."""
+        paths = {"store_path_commit_log": "/b,/a,/old", "read_only_commit_log_store_paths": "/old"}
+        self.build(MessageStoreConfig(**paths))
+        describe = self.store.describe
+        self.store.describe = lambda: {**describe(), "log_disks_used_ratio": [0.25, 0.5]}
+        table = self.parts.runtime_info.table()
+        self.assertEqual([table.get(f"commitLogDiskRatio_/{name}") for name in ("a", "b", "old")], ["0.25", "0.5", None])
 
     def test_pulls_have_no_lane_where_retries_are_filtered(self) -> None:
         """For the lane does not look into properties."""

@@ -42,7 +42,7 @@ class WaterMarksTests(SynchronousTestCase):
             store=parts.store,
             stats=parts.stats,
             delay_offsets=parts.delay_offsets,
-            commit_log_path="/data/log",
+            commit_log_paths=["/data/log"],
             fast_failure=parts.fast_failure,
             flusher=parts.flusher,
             backlog=lambda: backlog_of(self.servers, parts.clock),

@@ -31,6 +31,12 @@ class MessageStoreConfigTests(SynchronousTestCase):
         """To whole units (store.md 1.2)."""
         self.assertEqual(MessageStoreConfig(mapped_file_size_consume_queue=1001).consume_queue_file_bytes, 1020)
 
+    def test_folders_of_the_log(self) -> None:
+        """One, in the store's own unless another is named, or several; sorted, as Java puts new files into them."""
+        self.assertEqual(MessageStoreConfig(store_path_root_dir="/data").log_paths, ("/data/commitlog",))
+        config = MessageStoreConfig(store_path_commit_log="/b/log, /a/log,", read_only_commit_log_store_paths="/b/log,/old")
+        self.assertEqual((config.log_paths, config.read_only_log_paths), (("/a/log", "/b/log"), ("/b/log", "/old")))
+
     def test_delay_levels(self) -> None:
         """Seconds, minutes, hours, days."""
         self.assertEqual(parse_delay_levels("1s 2m 3h 4d"), (1000, 120000, 10800000, 345600000))
@@ -41,6 +47,6 @@ class MessageStoreConfigTests(SynchronousTestCase):
             {"message_delay_level": "1s 5x"},
             {"message_delay_level": ""},
             {"flush_disk_type": "NEVER"},
-            {"store_path_commit_log": "/disk1/log,/disk2/log"},
+            {"store_path_commit_log": "/disk1/log", "read_only_commit_log_store_paths": "/disk2/log,/disk1/log"},
         ):
             self.assertRaises(ConfigError, MessageStoreConfig, **wrong)

@@ -8,7 +8,7 @@ queried, or for the end of a transaction; tools divide by these pools' capacitie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -98,7 +98,8 @@ def store_table(facts: dict[str, Any]) -> dict[str, str]:
 class RuntimeInfo:
     """Gathers the table of code 28.
 
-    `commit_log_path` names the log's folder in one of its keys; `backlog()` tells of the requests that wait for their peer.
+    `commit_log_paths` are the log's folders, which stand in keys, in the order of IFiles.spaces; `backlog()` tells of the
+    requests that wait for their peer.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class RuntimeInfo:
         store: IMessageStore,
         stats: BrokerStatsManager,
         delay_offsets: DelayOffsetManager,
-        commit_log_path: str,
+        commit_log_paths: Sequence[str],
         fast_failure: BrokerFastFailure,
         flusher: IFlusher,
         backlog: Callable[[], Waiting] = Waiting,
@@ -120,7 +121,7 @@ class RuntimeInfo:
         self._fast_failure = fast_failure
         self._flusher = flusher
         self._backlog = backlog
-        self._commit_log_path = commit_log_path
+        self._commit_log_paths = commit_log_paths
 
     def waiting_sends(self) -> Waiting:
         """The stored sends that wait for the disk."""
@@ -132,7 +133,7 @@ class RuntimeInfo:
 
     def table(self) -> dict[str, str]:
         """Every key with its value as text."""
-        store = store_table(self._store.describe())
+        facts = self._store.describe()
         table = {
             "brokerVersionDesc": VERSION_TEXT,
             "brokerVersion": str(PROTOCOL_VERSION),
@@ -140,9 +141,10 @@ class RuntimeInfo:
             "startAcceptSendRequestTimeStamp": str(self._config.start_accept_send_request_time_stamp),
             **pool_table(self._config, self.waiting_sends(), self.waiting_pulls()),
             "pageCacheLockTimeMills": str(self._stats.store.longest_put_ms),
-            **store,
+            **store_table(facts),
             **self._stats.runtime_table(),
             **self._delay_offsets.runtime_table(self._store),
         }
-        table[f"commitLogDiskRatio_{self._commit_log_path}"] = store["commitLogDiskRatio"]
+        ratios = facts.get("log_disks_used_ratio", [facts["disk_used_ratio"]])
+        table.update({f"commitLogDiskRatio_{path}": str(ratio) for path, ratio in zip(self._commit_log_paths, ratios)})
         return table

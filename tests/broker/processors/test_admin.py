@@ -36,7 +36,7 @@ class AdminProcessorTests(SynchronousTestCase):
                 store=parts.store,
                 stats=parts.stats,
                 delay_offsets=parts.delay_offsets,
-                commit_log_path="/data/log",
+                commit_log_paths=["/data/log"],
                 fast_failure=parts.fast_failure,
                 flusher=parts.flusher,
             ),

@@ -39,7 +39,8 @@ public class StoreProgram {
         System.setOut(System.err);
         MessageStoreConfig config = new MessageStoreConfig();
         config.setStorePathRootDir(args[1]);
-        config.setStorePathCommitLog(args[1] + "/commitlog");
+        config.setStorePathCommitLog(System.getProperty("commitLog", args[1] + "/commitlog"));
+        config.setReadOnlyCommitLogStorePaths(System.getProperty("readOnly"));
         config.setHaListenPort(Integer.parseInt(args[2]));
         config.setMappedFileSizeCommitLog(Integer.parseInt(args[3]));
         config.setMappedFileSizeConsumeQueue(Integer.parseInt(args[4]));

@@ -71,7 +71,7 @@ def expire_line(count: int) -> str:
 
 @attrs.define
 class JavaStore:
-    """A store folder that Java works on, with file sizes as in a MessageStoreConfig of ours."""
+    """A store folder that Java works on, with file sizes and folders of the log as in a MessageStoreConfig of ours."""
 
     version: str
     root: str
@@ -99,6 +99,8 @@ class JavaStore:
         )
         home = tempfile.mkdtemp(prefix="pymq-java-store-")
         java = [need_tool("java", "default-jre-headless"), "-Xmx256m", *JVM_FLAGS, f"-Duser.home={home}"]
+        if config.store_path_commit_log:
+            java += [f"-DcommitLog={config.store_path_commit_log}", f"-DreadOnly={config.read_only_commit_log_store_paths}"]
         arguments = [action, self.root, str(free_port()), *map(str, sizes), leave]
         if config.enable_consume_queue_ext:
             arguments.append(str(config.mapped_file_size_consume_queue_ext))
