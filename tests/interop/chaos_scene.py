@@ -23,6 +23,8 @@ SETTINGS = {
     "mappedFileSizeConsumeQueue": 20 * 1000,
 }
 HALF_TOPIC, CHECK_GROUP = "RMQ_SYS_TRANS_HALF_TOPIC", "CID_RMQ_SYS_TRANS"
+#: Shorter than the longest pause (chaos_plan.PAUSE_S).
+SEND_TIMEOUT_MS = 5000
 UP_S = 240
 END_S = 30
 #: A queue whose owner died under another name is free after 60 s; then there may be much to consume.
@@ -64,6 +66,7 @@ class ProgramVictim:
             "who": self.who,
             "heartbeat_ms": 1000,
             "poll_ms": 1000,
+            "send_timeout_ms": SEND_TIMEOUT_MS,
         }
         self._scene.journal.refresh()
         self._commands = commands or partial(chaos_workload.commands, self.name, self._scene.model.next_seq)

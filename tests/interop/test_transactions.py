@@ -15,6 +15,8 @@ FAMILIES = ("java-4.9.8", "java-5.5.0", "python")
 SOON = {"transactionCheckInterval": 3000, "transactionTimeOut": 5000, "transactionCheckMax": 1000}
 #: Java 5.x tells brokers of a producer only when it has sent something; what is rolled back nobody sees.
 SECOND = {"count": 1, "outcome": "rollback", "check": "commit", "linger": True}
+#: Of one that is to be killed: should it be asked before, nothing is decided by that.
+HANGING = {"check": "unknown"}
 GIVEN_UP_TOPIC = "TRANS_CHECK_MAX_TIME_TOPIC"
 ASKED_S = 150
 
@@ -86,7 +88,7 @@ def test_the_producer_is_killed(pymq, family):
     """Between half message and commit: another producer of the group answers for it."""
     topic = named("producer-killed", family)
     pymq.create_topic(topic)
-    with transaction(family, pymq, topic, count=1, outcome="hang") as first:
+    with transaction(family, pymq, topic, **HANGING, count=1, outcome="hang") as first:
         first.wait_event("executing")
         first.kill()
     with transaction(family, pymq, topic, **SECOND) as second:
@@ -102,8 +104,7 @@ def test_the_broker_is_killed(family):
     topic = named("broker-killed", family)
     with PyMQServer(flushDiskType="SYNC_FLUSH", **SOON) as server:
         server.create_topic(topic)
-        # Should the broker ask it before it is killed, nothing is decided by that.
-        with transaction(family, server, topic, count=2, outcome="commit,hang", check="unknown") as first:
+        with transaction(family, server, topic, **HANGING, count=2, outcome="commit,hang") as first:
             first.wait_event("executing", 2)
             wire.wait_until(lambda: sum(wire.queue_ends(server.broker, topic)) == 1, 60, "the first commit")
             server.kill()

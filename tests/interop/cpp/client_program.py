@@ -16,6 +16,7 @@ from rocketmq.ffi import MessageModel, _CLogLevel, dll
 
 IN_FLIGHT_MAX = 32
 FLUSH_S = 0.1
+SEND_TIMEOUT_MS = 20_000
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 stopping = threading.Event()
@@ -63,7 +64,7 @@ class Sender:
         self.flags, self.sent, self.failed = flags, 0, 0
         self.acks = open(flags.ack_file, "a", buffering=1) if flags.ack_file else None  # noqa: SIM115 - open to the end
         self.slots = threading.Semaphore(IN_FLIGHT_MAX)
-        self.producer = Producer(flags.group, timeout=5000)
+        self.producer = Producer(flags.group, timeout=SEND_TIMEOUT_MS)
         self.producer.set_namesrv_addr(flags.namesrv)
         if flags.instance:
             dll.SetProducerInstanceName(self.producer._handle, flags.instance.encode())

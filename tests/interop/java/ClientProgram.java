@@ -16,6 +16,8 @@ public final class ClientProgram {
      * start in twenty, with Apache's brokers too.
      */
     private static final int HEARTBEAT_MS = 3000;
+    /** Long, for a send that fails fails a test, and the machine may be busy. */
+    static final int SEND_TIMEOUT_MS = 20000;
 
     private ClientProgram() {}
 

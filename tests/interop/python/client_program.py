@@ -28,7 +28,7 @@ from pymq.client.transactions import LocalTransactionState, TransactionProducer
 IN_FLIGHT_MAX = 256
 FLUSH_S = 0.1
 REFUSED_PAUSE_S = 0.05
-SEND_TIMEOUT_S = 5
+SEND_TIMEOUT_S = 20
 #: How long servers may take to answer, which may have to wait for the processors.
 ANSWER_S = 30
 EVERYWHERE = ("namespace", "namespace-v2", "unit", "compress")
