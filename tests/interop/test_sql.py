@@ -103,8 +103,9 @@ def test_filters_are_kept(pymq):
     put(pymq, topic)
     with Program("python", "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", sql=WANTED, size=128) as receiver:
         receiver.wait_received("A", len(WANTED_SEQS))
-        pymq.restart()
+        pymq.stop()
         kept = json.loads((pymq.store / "config" / "consumerFilter.json").read_text())
+        pymq.start()
         entry = kept["filterDataByTopic"][topic]["groupFilterData"][f"CG-{topic}"]
         assert (entry["expression"], entry["expressionType"], entry["dead"]) == (WANTED, "SQL92", True)
         programs.send("python", pymq, topic, 8, prefix="Y", tag="A", key_prefix="1", size=128, quiet=True)
@@ -117,6 +118,6 @@ def test_an_expression_that_is_none(pymq, family):
     """The start of the consumer fails, as it does at Apache."""
     topic = f"sql-bad-{family.replace('.', '_')}"
     pymq.create_topic(topic)
-    with Program(family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", sql="a >", timeout_s=30) as receiver:
-        assert receiver.child.wait(60) != 0
+    with Program(family, "receive", namesrv=pymq.namesrv, topic=topic, group=f"CG-{topic}", sql="a >") as receiver:
+        assert receiver.child.wait(programs.START_S) != 0
         assert not receiver.of("ready")
