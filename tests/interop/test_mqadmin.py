@@ -9,6 +9,8 @@ from . import programs, toolchain, wire
 from .pymq_server import PyMQServer
 
 TOPIC, GROUP, COUNT = "admin-topic", "admin-consumers", 40
+PRODUCER_CONNECTIONS, BROKER_STATS = 204, 315
+WAIT_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,12 @@ def test_update_and_delete_topic(admin, pymq):
     topic = f"admin-new-{admin.version.replace('.', '_')}"
     said = admin("updateTopic", "-b", pymq.broker, "-t", topic, "-r", 6, "-w", 5)
     assert f"create topic to {pymq.broker} success." in said
-    route = wire.wait_until(lambda: wire.ask(pymq.namesrv, wire.ROUTE, {"topic": topic}), 10, "route").json()
+
+    def routed():
+        answer = wire.ask(pymq.namesrv, wire.ROUTE, {"topic": topic})
+        return answer.json() if answer.code == wire.SUCCESS else None
+
+    route = wire.wait_until(routed, WAIT_S, "route")
     assert (route["queueDatas"][0]["readQueueNums"], route["queueDatas"][0]["writeQueueNums"]) == (6, 5)
     said = admin("deleteTopic", "-c", "DefaultCluster", "-t", topic)
     assert f"delete topic [{topic}] from cluster [DefaultCluster] success." in said
@@ -103,6 +110,9 @@ def test_producer_connection(admin, pymq):
         "java-5.5.0", "send", namesrv=pymq.namesrv, topic=f"{TOPIC}-stream", group="admin-producers", forever=True, interval_ms=20
     ) as producer:
         producer.wait_event("sent")
+        # Its first heartbeat may come after its first messages.
+        asked = {"producerGroup": "admin-producers"}
+        wire.wait_until(lambda: wire.ask(pymq.broker, PRODUCER_CONNECTIONS, asked).code == wire.SUCCESS, WAIT_S, "a heartbeat")
         said = admin("producerConnection", "-g", "admin-producers", "-t", f"{TOPIC}-stream")
         assert re.search(r"127\.0\.0\.1:\d+ +JAVA +V5_5_0", said), said
         producer.stop()
@@ -133,10 +143,10 @@ def test_stats_all(admin, pymq):
         keys = {"TOPIC_PUT_NUMS": topic, "GROUP_GET_NUMS": f"{topic}@{group}"}
 
         def is_sampled():
-            answers = [wire.ask(pymq.broker, 315, {"statsName": name, "statsKey": key}) for name, key in keys.items()]
+            answers = [wire.ask(pymq.broker, BROKER_STATS, {"statsName": name, "statsKey": key}) for name, key in keys.items()]
             return all(answer.code == wire.SUCCESS and answer.json()["statsMinute"]["sum"] > 50 for answer in answers)
 
-        wire.wait_until(is_sampled, 60, "the first samples")
+        wire.wait_until(is_sampled, WAIT_S, "the first samples")
         (row,) = rows(admin("statsAll", "-t", topic), topic[:20])
         producer.stop()
         consumer.stop()
