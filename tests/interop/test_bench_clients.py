@@ -6,7 +6,7 @@ import sys
 from . import toolchain
 from .pymq_server import PyMQServer, environment
 
-RUN_S = 120
+RUN_S = 600
 COMMAND = "import sys; from pymq.bench.console import main; main()"
 
 

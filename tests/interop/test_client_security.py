@@ -24,6 +24,8 @@ accounts:
     defaultGroupPerm: SUB
     topicPerms: [orders=PUB|SUB, TBW102=PUB|SUB]
 """
+#: How long our clients wait for a server that has just begun.
+PATIENCE_S = 60
 CERTIFICATES = Path(__file__).resolve().parents[1] / "client" / "certificates"
 TLS = f"""
 tls.test.mode.enable=false
@@ -76,13 +78,14 @@ def keys(**more):
 
 def there_and_back(namesrv, topic, group, **settings):
     """Send ten messages and receive them, with the blocking client, which has the asyncio one below it."""
-    with blocking.Producer(f"{group}-p", namesrv_addr=namesrv, **settings) as producer:
+    settings = {"mq_client_api_timeout_s": PATIENCE_S, **settings}
+    with blocking.Producer(f"{group}-p", namesrv_addr=namesrv, send_msg_timeout_s=PATIENCE_S, **settings) as producer:
         sent = [producer.send(blocking.Message(topic, b"%d" % number)).msg_id for number in range(10)]
     consumer = blocking.PushConsumer(group, namesrv_addr=namesrv, consume_from_where="CONSUME_FROM_FIRST_OFFSET", **settings)
     consumer.subscribe(topic)
     received = set()
     with consumer:
-        for message in consumer.messages(timeout_s=30):
+        for message in consumer.messages(timeout_s=180):
             received.add(message.msg_id)
             if received == set(sent):
                 consumer.ack(message)
@@ -116,7 +119,8 @@ def test_the_brokers_remark_reaches_the_user(acl, settings, topic, remark):
     """So that one sees what is wrong with the keys."""
 
     async def send():
-        async with aio.Producer("acl-producer", namesrv_addr=acl.namesrv, **settings) as producer:
+        patient = {"mq_client_api_timeout_s": PATIENCE_S, "send_msg_timeout_s": PATIENCE_S}
+        async with aio.Producer("acl-producer", namesrv_addr=acl.namesrv, **patient, **settings) as producer:
             await producer.send(aio.Message(topic, b"x"))
 
     with pytest.raises(BrokerRefused, match=remark):
@@ -153,7 +157,7 @@ async def main(reactor, namesrv, topic, *pairs):
     for name in ("tls_enable", "tls_client_auth_server"):
         if name in settings:
             settings[name] = settings[name] == "True"
-    producer = Producer("deferred-producer", namesrv_addr=namesrv, **settings)
+    producer = Producer("deferred-producer", namesrv_addr=namesrv, send_msg_timeout_s=60, mq_client_api_timeout_s=60, **settings)
     await producer.start()
     print((await producer.send(Message(topic, b"x"))).status.name)
     await producer.shutdown()
@@ -163,6 +167,6 @@ react(lambda reactor, *words: ensureDeferred(main(reactor, *words)), sys.argv[1:
     for namesrv, topic, settings in ((acl.namesrv, "orders", keys()), (tls.namesrv, "TlsTopic", VERIFYING)):
         words = [namesrv, topic, *(f"{name}={value}" for name, value in settings.items())]
         done = subprocess.run(
-            [sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=60, env=environment(), check=False
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=180, env=environment(), check=False
         )
         assert (done.returncode, done.stdout) == (0, "SEND_OK\n"), done.stderr

@@ -93,6 +93,6 @@ def test_retried_bodies(pymq, family, kind):
     topic = pymq.create_topic(named("again", family, kind))
     pymq.create_topic(f"%RETRY%CG-{topic}", 1)
     programs.send(family, pymq, topic, 1, size=SIZE, compress=kind, quiet=True)
-    got = programs.receive(family, pymq, topic, 1, size=SIZE, fail_times=1, timeout_s=90).of("received")
+    got = programs.receive(family, pymq, topic, 1, size=SIZE, fail_times=1).of("received")
     assert [event["reconsume"] for event in got] == [0, 1]
     assert {event["sysFlag"] & KIND_MASK for event in got} == {KINDS[kind]}

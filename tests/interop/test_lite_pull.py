@@ -13,7 +13,7 @@ from .pymq_server import PyMQServer
 QUERY_CONSUMER_OFFSET = 14
 QUEUES = 9
 COUNT = 900
-SETTLE_S = 90
+SETTLE_S = 180
 
 
 @pytest.fixture(scope="module", params=["pymq", "4.9.7", "5.5.0"])
@@ -66,16 +66,16 @@ def test_java_goes_on_where_ours_committed(server):
     """Ours seeks, and commits; what it polled without that, Java gets."""
     topic, group = server.create_topic("lite-offsets", 1), "CG-lite-offsets"
     programs.send("python", server, topic, 50, quiet=True)
-    with LitePullConsumer(group, namesrv_addr=server.namesrv, auto_commit=False) as consumer:
+    with LitePullConsumer(group, namesrv_addr=server.namesrv, auto_commit=False, mq_client_api_timeout_s=60) as consumer:
         (queue,) = consumer.fetch_message_queues(topic)
         consumer.assign([queue])
         consumer.seek_to_begin(queue)
-        assert [message.queue_offset for message in consumer.poll(30)] == list(range(10))
+        assert [message.queue_offset for message in consumer.poll(SETTLE_S)] == list(range(10))
         consumer.seek(queue, 30)
-        assert [message.queue_offset for message in consumer.poll(30)] == list(range(30, 40))
+        assert [message.queue_offset for message in consumer.poll(SETTLE_S)] == list(range(30, 40))
         consumer.commit()
         assert (committed(server, group, topic, 0), consumer.committed(queue)) == (40, 40)
-        assert [message.queue_offset for message in consumer.poll(30, 5)] == list(range(40, 45))
+        assert [message.queue_offset for message in consumer.poll(SETTLE_S, 5)] == list(range(40, 45))
     assert committed(server, group, topic, 0) == 40
     got = programs.receive(f"java-{server.java_version}", server, topic, 10, group=group, litepull=True).of("received")
     assert sorted(event["queueOffset"] for event in got) == list(range(40, 50))
