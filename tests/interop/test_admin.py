@@ -25,7 +25,10 @@ from .apache import ApacheCluster
 from .pymq_server import PyMQServer
 
 COUNT = 24
-WAIT_S = 60
+WAIT_S = 180
+#: How long our clients wait for answers, for servers may have to wait for the processors.
+PATIENT = {"mq_client_api_timeout_s": 60}
+PATIENTLY_SENDING = {**PATIENT, "send_msg_timeout_s": 60}
 NOT_ONLINE = 206
 FIRST = ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET
 
@@ -40,7 +43,7 @@ def server(request):
 @pytest.fixture
 def admin(server):
     """Our client."""
-    with Admin(namesrv_addr=server.namesrv) as client:
+    with Admin(namesrv_addr=server.namesrv, **PATIENT) as client:
         yield client
 
 
@@ -113,8 +116,12 @@ def test_a_group_that_is_online(server, admin):
         assert admin.consume_directly(group, member.client_id, message).consume_result == "CR_SUCCESS"
         java.wait_event("received", COUNT + 1)
         assert admin.topic_groups(topic) == [group]
-        (offsets,) = admin.consume_status(group, topic).values()
-        assert sum(offsets.values()) == COUNT
+
+        def consumed():
+            (offsets,) = admin.consume_status(group, topic).values()
+            return sum(offsets.values()) == COUNT
+
+        until(consumed, "that the listener's calls have ended")
         assert set(admin.reset_offsets(group, topic, 0).values()) == {0}
         java.wait_event("received", 2 * COUNT + 1)
 
@@ -122,10 +129,10 @@ def test_a_group_that_is_online(server, admin):
 def test_a_group_that_is_away(server, admin):
     """Its offsets are set, by time and to the end, and copied; mqadmin sees that."""
     topic, group, other = server.create_topic("admin-away"), "CG-admin-away", "CG-admin-copy"
-    with Producer("PG-admin", namesrv_addr=server.namesrv) as producer:
+    with Producer("PG-admin", namesrv_addr=server.namesrv, **PATIENTLY_SENDING) as producer:
         for number in range(COUNT):
             producer.send(Message(topic, b"%d" % number))
-    with LitePullConsumer(group, namesrv_addr=server.namesrv, consume_from_where=FIRST) as consumer:
+    with LitePullConsumer(group, namesrv_addr=server.namesrv, consume_from_where=FIRST, **PATIENT) as consumer:
         consumer.subscribe(topic)
         got = sum(1 for _ in zip(range(COUNT), consumer.messages(WAIT_S)))
         consumer.commit()
@@ -154,7 +161,8 @@ def test_a_group_that_is_away(server, admin):
 @contextlib.contextmanager
 def pushed_to(server, topic, group, tags="*", listener=lambda messages, context: None, **settings):
     """A push consumer of ours that is online meanwhile."""
-    consumer = PushConsumer(group, listener=listener, namesrv_addr=server.namesrv, consume_from_where=FIRST, **settings)
+    settings = {"namesrv_addr": server.namesrv, "consume_from_where": FIRST, **PATIENT, **settings}
+    consumer = PushConsumer(group, listener=listener, **settings)
     consumer.subscribe(topic, tags)
     with consumer:
         yield consumer
@@ -179,7 +187,7 @@ def test_what_became_of_a_message(server, admin, tmp_path):
         pushed_to(server, topic, filtered, "B"),
         pushed_to(server, topic, held, listener=lambda messages, context: hold.wait()),
         pushed_to(server, topic, broadcast, message_model="BROADCASTING", offset_store_folder=str(tmp_path)),
-        LitePullConsumer(pulling, namesrv_addr=server.namesrv) as consumer,
+        LitePullConsumer(pulling, namesrv_addr=server.namesrv, **PATIENT) as consumer,
     ):
         consumer.subscribe(topic)
         try:
@@ -267,16 +275,17 @@ def test_what_is_in_a_topic(server, admin):
     said = mqadmin(server, "queryCq", "-t", topic, "-q", 0, "-i", 3, "-c", 4, "-b", server.broker)
     assert all(str(place) in said for place in places[3:7]), said
     assert admin.query_consume_queue(queue, COUNT) is None
-    with Producer("PG-admin-units", namesrv_addr=server.namesrv) as producer, pushed_to(server, topic, group, "A || B"):
-        body = until(lambda: admin.query_consume_queue(queue, 0, 1, group), "the units")
-        assert set(body.subscription_data.tags_set) == {"A", "B"}
+    sending = {"namesrv_addr": server.namesrv, **PATIENTLY_SENDING}
+    with Producer("PG-admin-units", **sending) as producer, pushed_to(server, topic, group, "A || B"):
+        subscribed = until(lambda: admin.query_consume_queue(queue, 0, 1, group).subscription_data, "the subscription")
+        assert set(subscribed.tags_set) == {"A", "B"}
 
         def is_counted():
             producer.send(Message(topic, b"x"))
             return admin.broker_stats(server.name, "TOPIC_PUT_NUMS", topic).stats_minute.sum
 
-        until(is_counted, "the first samples", 90)
-        (made,) = admin.all_producers(server.broker)["PG-admin-units"]
+        until(is_counted, "the first samples")
+        (made,) = until(lambda: admin.all_producers(server.broker).get("PG-admin-units"), "the producer's heartbeat")
         assert (made.client_id, made.language) == (producer.client_id, "PYTHON")
         assert producer.client_id in mqadmin(server, "producer", "-b", server.broker)
 
@@ -303,6 +312,7 @@ def test_members_that_are_not_connected_to_all_brokers(server, admin, second):
         def members(broker=None):
             return [one.client_id for one in admin.consumer_connections(group, broker).connection_set]
 
+        until(lambda: len(members(server.name)) == 2, "the second at the broker that has the group's retry topic")
         both = until(lambda: len(found := members()) == 2 and found, "both")
         known = {broker.name: members(broker.name) for broker in (server, second)}
         assert sorted({*known[server.name], *known[second.name]}) == both and len(known[second.name]) == 1, known
