@@ -121,5 +121,5 @@ def test_forever_until_told(apache, tmp_path, family):
         family, "send", namesrv=apache.namesrv, topic=topic, group="PG", forever=True, quiet=True, ack_file=acks
     ) as sender:
         sender.wait_event("ready")
-        sender.child.wait_for(lambda: acks.exists() and acks.read_text().count("\n") > 100, 20, "100 acks")
+        sender.child.wait_for(lambda: acks.exists() and acks.read_text().count("\n") > 100, 180, "100 acks")
         assert sender.stop()["sent"] == acks.read_text().count("\n")

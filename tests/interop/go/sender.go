@@ -20,6 +20,8 @@ const (
 	// A close right behind the last one-way message could lose it: the client's connection still holds answers unread.
 	oneWayPause = time.Second
 	lingerPause = 50 * time.Millisecond
+	// Long, for a send that fails fails a test, and the machine may be busy; the client's own where it is repeated.
+	sendTimeout, repeatedTimeout = 20 * time.Second, 3 * time.Second
 )
 
 type sender struct {
@@ -107,7 +109,12 @@ func newSender(flags *flags) (*sender, error) {
 	if s.acks, err = openAckFile(flags.get("ack-file", "")); err != nil {
 		return nil, err
 	}
+	timeout := sendTimeout
+	if s.forever {
+		timeout = repeatedTimeout
+	}
 	s.producer, err = rocketmq.NewProducer(producer.WithNameServer(servers), producer.WithGroupName(group),
+		producer.WithSendMsgTimeout(timeout),
 		producer.WithInstanceName(instance(flags)), producer.WithRetry(2), producer.WithQueueSelector(s.selector),
 		producer.WithNamespace(flags.get("namespace", "")))
 	return s, err

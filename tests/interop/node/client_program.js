@@ -34,6 +34,8 @@ function options(flags) {
   const httpclient = { request: async () => { throw new Error('the name server is given, no URL is asked'); } };
   const given = { nameSrv: flags.namesrv, clientIP: '127.0.0.1', logger, httpclient };
   if (flags.instance) given.instanceName = flags.instance;
+  // Long, for a send that fails fails a test, and the machine may be busy; the client's own where it is repeated.
+  if (!flags.forever) given.sendMsgTimeout = 20000;
   return given;
 }
 
