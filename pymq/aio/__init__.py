@@ -9,6 +9,8 @@ from pymq.aio.consumer import LitePullConsumer, PopConsumer, PullConsumer, PushC
 from pymq.aio.face import Face
 from pymq.aio.producer import Producer, TransactionProducer
 from pymq.client import (
+    AclConfig,
+    AclVersion,
     ConsumeContext,
     ConsumeFromWhere,
     ConsumeProgress,
@@ -19,6 +21,7 @@ from pymq.client import (
     MessageQueue,
     MessageSelector,
     MessageTrack,
+    PlainAccessConfig,
     PullResult,
     PullStatus,
     QueryResult,
@@ -35,6 +38,8 @@ from pymq.client import (
 )
 
 __all__ = [
+    "AclConfig",
+    "AclVersion",
     "Admin",
     "ConsumeContext",
     "ConsumeFromWhere",
@@ -48,6 +53,7 @@ __all__ = [
     "MessageQueue",
     "MessageSelector",
     "MessageTrack",
+    "PlainAccessConfig",
     "PopConsumer",
     "Producer",
     "PullConsumer",

@@ -11,7 +11,7 @@ from pymq.aio.looptransport import on_loop
 
 
 class Admin(Face[on_deferreds.Admin]):
-    """Looks after topics, consumer groups, brokers and name servers.
+    """Looks after topics, consumer groups, brokers, name servers and accounts.
 
     ::
 
@@ -28,6 +28,7 @@ class Admin(Face[on_deferreds.Admin]):
 
     update_topic = awaited(on_deferreds.Admin.update_topic)
     delete_topic = awaited(on_deferreds.Admin.delete_topic)
+    delete_topic_in_name_server = awaited(on_deferreds.Admin.delete_topic_in_name_server)
     topics = awaited(on_deferreds.Admin.topics)
     topic_configs = awaited(on_deferreds.Admin.topic_configs)
     topic_route = awaited(on_deferreds.Admin.topic_route)
@@ -73,3 +74,8 @@ class Admin(Face[on_deferreds.Admin]):
     delete_kv_config = awaited(on_deferreds.Admin.delete_kv_config)
     update_order_conf = awaited(on_deferreds.Admin.update_order_conf)
     order_conf = awaited(on_deferreds.Admin.order_conf)
+    update_access_config = awaited(on_deferreds.Admin.update_access_config)
+    delete_access_config = awaited(on_deferreds.Admin.delete_access_config)
+    update_global_white_addrs = awaited(on_deferreds.Admin.update_global_white_addrs)
+    acl_version = awaited(on_deferreds.Admin.acl_version)
+    acl_config = awaited(on_deferreds.Admin.acl_config)

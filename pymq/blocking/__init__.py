@@ -8,6 +8,8 @@ from pymq.blocking.admin import Admin
 from pymq.blocking.consumer import LitePullConsumer, PopConsumer, PullConsumer, PushConsumer
 from pymq.blocking.producer import Producer, TransactionProducer
 from pymq.client import (
+    AclConfig,
+    AclVersion,
     ConsumeContext,
     ConsumeFromWhere,
     ConsumeProgress,
@@ -18,6 +20,7 @@ from pymq.client import (
     MessageQueue,
     MessageSelector,
     MessageTrack,
+    PlainAccessConfig,
     PullResult,
     PullStatus,
     QueryResult,
@@ -34,6 +37,8 @@ from pymq.client import (
 )
 
 __all__ = [
+    "AclConfig",
+    "AclVersion",
     "Admin",
     "ConsumeContext",
     "ConsumeFromWhere",
@@ -46,6 +51,7 @@ __all__ = [
     "MessageQueue",
     "MessageSelector",
     "MessageTrack",
+    "PlainAccessConfig",
     "PopConsumer",
     "Producer",
     "PullConsumer",

@@ -10,7 +10,7 @@ from pymq.blocking.face import Face, waited
 
 
 class Admin(Face[aio.Admin]):
-    """Looks after topics, consumer groups, brokers and name servers; may be used by many threads at once.
+    """Looks after topics, consumer groups, brokers, name servers and accounts; may be used by many threads at once.
 
     ::
 
@@ -29,6 +29,7 @@ class Admin(Face[aio.Admin]):
 
     update_topic = waited(aio.Admin.update_topic)
     delete_topic = waited(aio.Admin.delete_topic)
+    delete_topic_in_name_server = waited(aio.Admin.delete_topic_in_name_server)
     topics = waited(aio.Admin.topics)
     topic_configs = waited(aio.Admin.topic_configs)
     topic_route = waited(aio.Admin.topic_route)
@@ -74,3 +75,8 @@ class Admin(Face[aio.Admin]):
     delete_kv_config = waited(aio.Admin.delete_kv_config)
     update_order_conf = waited(aio.Admin.update_order_conf)
     order_conf = waited(aio.Admin.order_conf)
+    update_access_config = waited(aio.Admin.update_access_config)
+    delete_access_config = waited(aio.Admin.delete_access_config)
+    update_global_white_addrs = waited(aio.Admin.update_global_white_addrs)
+    acl_version = waited(aio.Admin.acl_version)
+    acl_config = waited(aio.Admin.acl_config)

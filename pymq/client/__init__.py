@@ -30,6 +30,7 @@ from pymq.client.pullconsumer import PullConsumer
 from pymq.client.pushconsumer import PushConsumer
 from pymq.client.request import reply_message
 from pymq.client.results import (
+    AclVersion,
     ConsumeContext,
     ConsumeProgress,
     ConsumeStatus,
@@ -47,9 +48,12 @@ from pymq.client.results import (
 )
 from pymq.client.transactions import LocalTransactionState, TransactionProducer, TransactionSendResult
 from pymq.message.message import Message, MessageQueue, StoredMessage
+from pymq.wire.bodies.acl import AclConfig, PlainAccessConfig
 from pymq.wire.bodies.topics import SubscriptionGroupConfig, TopicConfig
 
 __all__ = [
+    "AclConfig",
+    "AclVersion",
     "Admin",
     "AllocateAverage",
     "AllocateAverageByCircle",
@@ -72,6 +76,7 @@ __all__ = [
     "MessageQueue",
     "MessageSelector",
     "MessageTrack",
+    "PlainAccessConfig",
     "PopConsumer",
     "Producer",
     "PullConsumer",

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from pymq.client.acladmin import AclAdmin
 from pymq.client.clusteradmin import ClusterAdmin
 from pymq.client.groupadmin import GroupAdmin
 from pymq.client.nameserveradmin import NameServerAdmin
 from pymq.client.trackadmin import TrackAdmin
 
 
-class Admin(TrackAdmin, GroupAdmin, ClusterAdmin, NameServerAdmin):
-    """Looks after topics, consumer groups, brokers and name servers.
+class Admin(TrackAdmin, GroupAdmin, ClusterAdmin, NameServerAdmin, AclAdmin):
+    """Looks after topics, consumer groups, brokers, name servers and accounts.
 
     ::
 

@@ -85,6 +85,23 @@ class AdminBase(Member[AdminConfig]):
         """The addresses of the masters that are meant. Raises ClientError, NoRoute."""
         if where is not None and ":" in where:
             return [where]
+        addresses = [addrs.get(MASTER_ID) for addrs in await self._broker_addrs(where)]
+        masters = [address for address in addresses if address is not None]
+        if not masters:
+            raise NoRoute(f"no name server knows a running master of {where or 'any cluster'}")
+        return masters
+
+    async def _masters_and_slaves(self, where: str | None) -> list[str]:
+        """The addresses of all brokers that are meant. Raises ClientError, NoRoute."""
+        if where is not None and ":" in where:
+            return [where]
+        addresses = [addrs[broker_id] for addrs in await self._broker_addrs(where) for broker_id in sorted(addrs)]
+        if not addresses:
+            raise NoRoute(f"no name server knows a running broker of {where or 'any cluster'}")
+        return addresses
+
+    async def _broker_addrs(self, where: str | None) -> list[dict[int, str]]:
+        """By broker id, the addresses of each broker name that is meant. Raises ClientError."""
         info = await self._cluster_info()
         brokers, clusters = info.broker_addr_table, info.cluster_addr_table
         if where is None:
@@ -98,11 +115,7 @@ class AdminBase(Member[AdminConfig]):
                 f"there is no broker and no cluster {where}, and an address is host:port; the brokers are {_listed(brokers)}, "
                 f"the clusters {_listed(clusters)}"
             )
-        addresses = [brokers[name].broker_addrs.get(MASTER_ID) for name in sorted(names) if name in brokers]
-        masters = [address for address in addresses if address is not None]
-        if not masters:
-            raise NoRoute(f"no name server knows a running master of {where or 'any cluster'}")
-        return masters
+        return [brokers[name].broker_addrs for name in sorted(names) if name in brokers]
 
     async def _master(self, where: str) -> str:
         """The address of the one master that is meant. Raises ClientError, NoRoute."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from pymq.client.config import ClientConfig
 from pymq.client.nameservers import NameServers
-from pymq.client.transport import IRemoting, check
-from pymq.errors import BrokerRefused, NotSupported
+from pymq.client.transport import IRemoting, check, check_known
+from pymq.errors import BrokerRefused
 from pymq.message.message import StoredMessage
 from pymq.message.properties import MSG_TYPE, REPLY_TYPE, property_of
 from pymq.message.record import iter_records
@@ -88,11 +88,22 @@ class MQClientAPI:
         return f"{host}:{int(port) - VIP_PORT_DISTANCE}"
 
     async def ask(
-        self, address: str, code: int, header: CommandHeader | None = None, body: bytes = b"", timeout_s: float | None = None
+        self,
+        address: str,
+        code: int,
+        header: CommandHeader | None = None,
+        body: bytes = b"",
+        timeout_s: float | None = None,
+        *,
+        needs: str | None = None,
     ) -> RemotingCommand:
-        """The answer of a server. Raises BrokerRefused, TRANSPORT_ERRORS."""
+        """The answer of a server. Raises BrokerRefused, TRANSPORT_ERRORS.
+
+        `needs` is for requests that not all servers know, and says which do; others then raise NotSupported.
+        """
         command = RemotingCommand.request(code, header, body)
-        return check(await self.remoting.request(address, command, timeout_s or self._timeout_s), address)
+        response = await self.remoting.request(address, command, timeout_s or self._timeout_s)
+        return check(response if needs is None else check_known(response, address, needs), address)
 
     async def _tell(self, address: str, code: int, header: CommandHeader | None = None, body: bytes = b"") -> None:
         await self.remoting.oneway(address, RemotingCommand.request(code, header, body, oneway=True))
@@ -182,10 +193,7 @@ class MQClientAPI:
     ) -> RemotingCommand:
         """A request that came with 5.x; the response whatever its code. Raises NotSupported."""
         command = RemotingCommand.request(code, header, body)
-        response = await self.remoting.request(address, command, timeout_s or self._timeout_s)
-        if response.code == ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
-            raise NotSupported(response.code, response.remark, address, POP_NEEDS)
-        return response
+        return check_known(await self.remoting.request(address, command, timeout_s or self._timeout_s), address, POP_NEEDS)
 
     async def query_assignment(self, address: str, body: QueryAssignmentRequestBody) -> tuple[MessageQueueAssignment, ...] | None:
         """QUERY_ASSIGNMENT: the queues of a topic for one member, or None when the broker cannot say. Raises NotSupported."""

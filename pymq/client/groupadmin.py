@@ -181,15 +181,28 @@ class GroupAdmin(AdminBase):
         return table
 
     @operation
-    async def clone_offsets(self, group: str, to_group: str, topic: str | None = None) -> None:
-        """Give a group the offsets of another, of all its topics or of one."""
-        source = self.namespace.wrap(group)
-        header = CloneGroupOffsetRequestHeader(
-            src_group=source,
-            dest_group=self.namespace.wrap(to_group),
-            topic=None if topic is None else self.namespace.wrap(topic),
-        )
-        await self._at_all(
-            await self._brokers_of_group(source),
-            lambda address: self._api.ask(address, RequestCode.CLONE_GROUP_OFFSET, header, timeout_s=self._long_s),
-        )
+    async def clone_offsets(self, group: str, to_group: str, topic: str | None = None, *, offline: bool = False) -> None:
+        """Give a group the offsets of another, of all its topics or of one.
+
+        While members of that other are online, only topics count that they subscribe to. `offline` lets the given topic count in
+        any case. Fails with ClientError when it is not given, with NoRoute, BrokerRefused. Java: cloneGroupOffset.
+        """
+        if offline and topic is None:
+            raise ClientError("offline needs a topic: of a group that is online, brokers tell only topics that it subscribes to")
+        source, target = self.namespace.wrap(group), self.namespace.wrap(to_group)
+        wrapped = None if topic is None else self.namespace.wrap(topic)
+        addresses = await self._brokers_of_group(source)
+        await self._at_all(addresses, lambda address: self._clone_at(address, source, target, wrapped, offline))
+
+    async def _clone_at(self, address: str, source: str, target: str, topic: str | None, offline: bool) -> None:
+        # Without a topic Apache's brokers do nothing, and say that they did it.
+        for name in await self._topics_at(address, source) if topic is None else [topic]:
+            header = CloneGroupOffsetRequestHeader(src_group=source, dest_group=target, topic=name, offline=offline)
+            await self._api.ask(address, RequestCode.CLONE_GROUP_OFFSET, header, timeout_s=self._long_s)
+
+    async def _topics_at(self, address: str, group: str) -> list[str]:
+        """The topics that a group has offsets of at a broker, and if it is online subscribes to."""
+        header = GetConsumeStatsRequestHeader(consumer_group=group)
+        answer = await self._api.ask(address, RequestCode.GET_CONSUME_STATS, header, timeout_s=self._long_s)
+        stats = javajson.decode_as(answer.body, ConsumeStats)
+        return sorted({queue.topic for queue in by_queue(stats.offset_table)})

@@ -25,6 +25,7 @@ from pymq.wire.headers.routes import (
     WipeWritePermOfBrokerRequestHeader,
     WipeWritePermOfBrokerResponseHeader,
 )
+from pymq.wire.headers.topics import DeleteTopicRequestHeader
 
 
 class NameServerAdmin(AdminBase):
@@ -56,6 +57,18 @@ class NameServerAdmin(AdminBase):
         await self._at_all(addresses, lambda address: self._api.ask(address, RequestCode.UPDATE_NAMESRV_CONFIG, body=body))
 
     # Routes
+
+    @operation
+    async def delete_topic_in_name_server(self, topic: str, cluster: str | None = None, name_servers: Sequence[str] = ()) -> None:
+        """Have name servers forget a topic, at the brokers of one cluster or at all, as after its brokers are gone for good.
+
+        Those given as host:port are told, or all that this client asks. Brokers keep the topic with its messages; one that
+        registers it anew, as after a change of it or a restart, brings it back. `delete_topic` deletes it there too. Java:
+        deleteTopicInNameServer.
+        """
+        header = DeleteTopicRequestHeader(topic=self.namespace.wrap(topic), cluster_name=cluster)
+        addresses = name_servers or self.name_server_address_list()
+        await self._at_all(addresses, lambda address: self._api.ask(address, RequestCode.DELETE_TOPIC_IN_NAMESRV, header))
 
     @operation
     async def wipe_write_perm(self, broker_name: str) -> int:

@@ -12,7 +12,7 @@ import attrs
 from pymq.errors import NotStarted
 from pymq.message.message import StoredMessage
 from pymq.wire.bodies.messagequeue import MessageQueue
-from pymq.wire.bodies.topics import TopicOffset
+from pymq.wire.bodies.topics import DataVersion, TopicOffset
 from pymq.wire.codes import ResponseCode
 
 
@@ -186,6 +186,19 @@ class QueueTimes:
     max_timestamp_ms: int
     consume_timestamp_ms: int
     delay_ms: int
+
+
+@attrs.frozen
+class AclVersion:
+    """How often the access control lists of a broker were changed by administrators, and when: of its first file, and of each by
+    its path there, which brokers before 4.9.3, and of 5.x, do not tell. Java: ClusterAclVersionInfo.
+    """
+
+    cluster_name: str
+    broker_name: str
+    broker_addr: str
+    version: DataVersion
+    files: Mapping[str, DataVersion]
 
 
 class TrackType(str, Enum):

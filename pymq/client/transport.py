@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from pymq.client.config import ClientConfig
 from pymq.client.requesthook import request_hook
 from pymq.client.tls import secure_by
-from pymq.errors import BrokerRefused, ConnectFailed, ConnectionClosed, RequestTimeout, TooManyRequests
+from pymq.errors import BrokerRefused, ConnectFailed, ConnectionClosed, NotSupported, RequestTimeout, TooManyRequests
 from pymq.interfaces import IClock, IProcessorTable
 from pymq.remoting.client import Connect, RemotingClient, connect_by
 from pymq.remoting.dispatcher import Dispatcher
@@ -60,4 +60,11 @@ def check(response: RemotingCommand, address: str) -> RemotingCommand:
     """The response, when it says success. Raises BrokerRefused."""
     if response.code != ResponseCode.SUCCESS:
         raise BrokerRefused(response.code, response.remark, address)
+    return response
+
+
+def check_known(response: RemotingCommand, address: str, needs: str) -> RemotingCommand:
+    """The response, when the server knows the request. Raises NotSupported, with what the request `needs`."""
+    if response.code == ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
+        raise NotSupported(response.code, response.remark, address, needs)
     return response

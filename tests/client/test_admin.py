@@ -185,13 +185,25 @@ class GroupTests(AdminCase):
         self.failure(self.admin.reset_offsets("fresh", "half"), BrokerRefused)
 
     def test_cloning_offsets(self) -> None:
-        """To another group."""
+        """To another group: of one topic, or of all."""
         self.send(4)
         self.consume()
         self.cluster.tick(1.0, 15)
-        self.result(self.admin.clone_offsets(GROUP, "copies", TOPIC))
-        queues = self.result(self.admin.topic_stats(TOPIC)).queues
-        self.assertEqual(sum(self.result(self.admin.consumer_offset("copies", one)) for one in queues), 4)
+        for group, topic in (("copies", TOPIC), ("all-copies", None)):
+            self.result(self.admin.clone_offsets(GROUP, group, topic))
+            queues = self.result(self.admin.topic_stats(TOPIC)).queues
+            self.assertEqual(sum(self.result(self.admin.consumer_offset(group, one)) for one in queues), 4)
+
+    def test_cloning_offsets_of_a_topic_that_is_subscribed_to_no_more(self) -> None:
+        """While the group is online that has to be wished."""
+        self.create("old")
+        old = msgspec.structs.replace(queue(), topic="old")
+        self.consume()
+        self.result(self.admin.update_consumer_offset(GROUP, old, 1))
+        for topic, offline, expected in (("old", False, 0), (None, False, 0), ("old", True, 1)):
+            self.result(self.admin.clone_offsets(GROUP, "copies", topic, offline=offline))
+            self.assertEqual(self.result(self.admin.consumer_offset("copies", old)), expected)
+        self.assertIn("needs a topic", str(self.failure(self.admin.clone_offsets(GROUP, "copies", offline=True), ClientError)))
 
 
 class ClusterTests(AdminCase):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pymq.client import Admin
 from pymq.client.topicadmin import ORDER_TOPIC_CONFIG
-from pymq.errors import BrokerRefused, ClientError, ConnectFailed
+from pymq.errors import BrokerRefused, ClientError, ConnectFailed, NoRoute
 from pymq.testing.cluster import NAMESRV_ADDR
 from pymq.wire.codes import ResponseCode
 from tests.client.admincase import TOPIC, AdminCase
@@ -24,6 +25,29 @@ class NameServerTests(AdminCase):
     def perms(self) -> dict[str, int]:
         """What the route says may be done."""
         return {data.broker_name: data.perm for data in self.result(self.admin.topic_route(TOPIC)).queue_datas}
+
+    def test_forgetting_a_topic(self) -> None:
+        """At the brokers of a cluster, or at all; brokers keep it, and may register it again."""
+        self.result(self.admin.delete_topic_in_name_server(TOPIC, "elsewhere"))
+        self.assertEqual(self.perms(), {"broker-a": 6, "broker-b": 6})
+        for cluster, name_servers in (("DefaultCluster", ()), (None, [NAMESRV_ADDR])):
+            self.result(self.admin.delete_topic_in_name_server(TOPIC, cluster, name_servers))
+            self.failure(self.admin.topic_route(TOPIC), NoRoute)
+            config = self.result(self.admin.topic_configs("broker-b"))[TOPIC]
+            self.result(self.admin.update_topic(config))
+            self.cluster.tick(0.1)
+            self.assertEqual(self.perms(), {"broker-a": 6, "broker-b": 6})
+        self.failure(self.admin.delete_topic_in_name_server(TOPIC, None, [DEAD, NAMESRV_ADDR]), ConnectFailed)
+        self.assertNotIn(TOPIC, self.result(self.admin.topics()))
+
+    def test_forgetting_a_topic_of_the_namespace(self) -> None:
+        """As every other operation."""
+        admin = Admin(**self.cluster.client_settings(namespace="shop"))
+        self.begin(admin)
+        self.create("shop%" + TOPIC)
+        self.result(admin.delete_topic_in_name_server(TOPIC))
+        topics = self.result(self.admin.topics())
+        self.assertEqual((TOPIC in topics, "shop%" + TOPIC in topics), (True, False))
 
     def test_values_of_name_servers(self) -> None:
         """Set, read, listed and forgotten."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pymq.wire.command import RemotingCommand, SerializeType
 from pymq.wire.frame import FrameReader, encode_frame
 from pymq.wire.headers import (
+    acl,
     admin,
     clients,
     messages,
@@ -19,7 +20,7 @@ from pymq.wire.headers import (
 )
 from tests.wire.headers.checks import check_requirements, header_classes, instances
 
-MODULES = (admin, clients, messages, offsets, routes, topics, transactions)
+MODULES = (acl, admin, clients, messages, offsets, routes, topics, transactions)
 ALL = [header for module in MODULES for header in header_classes(module)]
 
 
