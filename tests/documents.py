@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
 #: What only Apache's brokers can do.
-ON_APACHE = ("pop.rst",)
+ON_APACHE = ("accounts.rst", "pop.rst")
 BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 #: Samples of this kind are tests; the others are programs.
 IS_TEST = re.compile(r"^ *(?:async )?def test_", re.MULTILINE)
@@ -25,10 +25,12 @@ def samples() -> Iterator[tuple[str, str]]:
             yield f"{path.name}-{number}", textwrap.dedent(block)
 
 
-def programs(*, on_apache: bool = False) -> dict[str, str]:
-    """Samples that run by themselves against our broker, or only against Apache's, by document and number."""
+def programs(document: str | None = None) -> dict[str, str]:
+    """Samples that run by themselves, by document and number: those for our broker, or of one document of ON_APACHE."""
     found = {name: text for name, text in samples() if not IS_TEST.search(text)}
-    return {name: text for name, text in found.items() if name.startswith(ON_APACHE) == on_apache}
+    if document is not None:
+        return {name: text for name, text in found.items() if name.startswith(document)}
+    return {name: text for name, text in found.items() if not name.startswith(ON_APACHE)}
 
 
 def tests(*, of_trial: bool) -> list[str]:

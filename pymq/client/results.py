@@ -190,8 +190,8 @@ class QueueTimes:
 
 @attrs.frozen
 class AclVersion:
-    """How often the access control lists of a broker were changed by administrators, and when: of its first file, and of each by
-    its path there, which brokers before 4.9.3, and of 5.x, do not tell. Java: ClusterAclVersionInfo.
+    """How often the access control lists of a broker were changed by administrators, and when: in its first file as the broker
+    read it last, and in each by its path there, which brokers before 4.9.3 and of 5.x do not tell. Java: ClusterAclVersionInfo.
     """
 
     cluster_name: str

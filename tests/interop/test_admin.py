@@ -12,12 +12,13 @@ from pymq.blocking import (
     ConsumeFromWhere,
     LitePullConsumer,
     Message,
+    PlainAccessConfig,
     Producer,
     PushConsumer,
     SubscriptionGroupConfig,
     TopicConfig,
 )
-from pymq.errors import BrokerRefused, ClientError, NoRoute
+from pymq.errors import BrokerRefused, ClientError, NoRoute, NotSupported
 from pymq.message.ids import decode_offset_message_id
 
 from . import programs, toolchain, wire
@@ -29,7 +30,7 @@ WAIT_S = 180
 #: How long our clients wait for answers, for servers may have to wait for the processors.
 PATIENT = {"mq_client_api_timeout_s": 60}
 PATIENTLY_SENDING = {**PATIENT, "send_msg_timeout_s": 60}
-NOT_ONLINE = 206
+NOT_ONLINE, ACL_NOT_CHANGED = 206, 209
 FIRST = ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET
 
 
@@ -288,6 +289,61 @@ def test_what_is_in_a_topic(server, admin):
         (made,) = until(lambda: admin.all_producers(server.broker).get("PG-admin-units"), "the producer's heartbeat")
         assert (made.client_id, made.language) == (producer.client_id, "PYTHON")
         assert producer.client_id in mqadmin(server, "producer", "-b", server.broker)
+
+
+def test_copied_offsets(server, admin):
+    """Of all topics; of a group that is online, those of a topic that it does not subscribe to only when that is wished."""
+    topics, group = [server.create_topic(f"admin-copied-{number}", queues=1) for number in range(2)], "CG-admin-copied"
+    for topic in topics:
+        programs.send("python", server, topic, COUNT)
+    queue, left = (next(iter(admin.topic_stats(topic).queues)) for topic in topics)
+    with pushed_to(server, topics[0], group):
+        until(lambda: admin.consumer_offset(group, queue) == COUNT, "its progress")
+        admin.update_consumer_offset(group, left, 7)
+        admin.clone_offsets(group, "CG-copy-refused", left.topic)
+        admin.clone_offsets(group, "CG-copy-wished", left.topic, offline=True)
+        assert admin.consumer_offset("CG-copy-refused", left) < 7 == admin.consumer_offset("CG-copy-wished", left)
+    admin.clone_offsets(group, "CG-copy-all")
+    assert [admin.consumer_offset("CG-copy-all", one) for one in (queue, left)] == [COUNT, 7]
+
+
+def test_a_topic_that_name_servers_forget(server, admin):
+    """Has no route until its broker registers it anew; the broker has it meanwhile."""
+    topic = server.create_topic("admin-forgotten")
+
+    def is_known():
+        return wire.ask(server.namesrv, wire.ROUTE, {"topic": topic}).code != wire.TOPIC_NOT_EXIST
+
+    admin.delete_topic_in_name_server(topic, "no-such-cluster")
+    assert is_known()
+    admin.delete_topic_in_name_server(topic, "DefaultCluster")
+    assert not is_known()
+    admin.update_topic(msgspec.structs.replace(admin.topic_configs(server.name)[topic], write_queue_nums=3))
+    until(is_known, "the route")
+    admin.delete_topic_in_name_server(topic, name_servers=[server.namesrv])
+    assert not is_known()
+
+
+def test_accounts_where_there_is_no_access_control(server, admin):
+    """Our brokers and those of 5.5.0 do not know the requests; those of 4.9 refuse them, or are silent."""
+    account = PlainAccessConfig("app-orders", "key-of-orders")
+    if server.java_version == "4.9.8" and isinstance(server, ApacheCluster):
+        with Admin(namesrv_addr=server.namesrv, instance_name="hasty") as hasty:
+            with pytest.raises(ClientError, match="aclEnable=true"):
+                hasty.acl_version(server.broker)
+        with pytest.raises(BrokerRefused) as refused:
+            admin.update_access_config(account)
+        assert refused.value.code == ACL_NOT_CHANGED
+        return
+    for asking in (
+        lambda: admin.update_access_config(account),
+        lambda: admin.delete_access_config("app-orders"),
+        lambda: admin.update_global_white_addrs(["10.0.0.*"]),
+        lambda: admin.acl_version(server.name),
+        lambda: admin.acl_config(server.name),
+    ):
+        with pytest.raises(NotSupported, match="this needs a broker"):
+            asking()
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def test_queues_are_shared_by_neighbours(apache):
         each_gets_its_part("all", apache, admin, topic, members, *[{ALL_QUEUES}] * len(members))
 
 
-@pytest.mark.parametrize("text", documents.programs(on_apache=True).values())
+@pytest.mark.parametrize("text", documents.programs("pop.rst").values())
 def test_sample(apache, text, tmp_path):
     """What the document shows works here."""
     script = documents.write_program(text, apache.namesrv, tmp_path / "sample.py")

@@ -174,13 +174,17 @@ def java_program(version):
 
 def java_command(version, options, main, *arguments, heap="192m"):
     """The start of a Java client of one version; `options` are JVM options such as -Duser.home=..."""
+    return _java(java_program(version), options, main, *arguments, heap=heap)
+
+
+def _java(class_path, options, main, *arguments, heap="192m"):
     return [
         need_tool("java", "default-jre-headless"),
         f"-Xmx{heap}",
         *JVM_FLAGS,
         *options,
         "-cp",
-        java_program(version),
+        class_path,
         main,
         *arguments,
     ]
@@ -252,12 +256,15 @@ def write_logback(home):
         (home / "conf" / f"logback_{name}.xml").write_text(LOGBACK % name)
 
 
-def mqadmin(version, arguments, timeout_s=180):
-    """Run Java's mqadmin of one version; the completed process, with text output."""
+def mqadmin(version, arguments, timeout_s=180, files=None):
+    """Run Java's mqadmin of one version; the completed process, with text output. `files` are texts for its home, by name."""
+    jars = client_jars(version) if version in CLIENT_VERSIONS else server_jars(version)
     with tempfile.TemporaryDirectory(prefix="pymq-mqadmin-") as home:
         write_logback(Path(home))
-        command = java_command(
-            version,
+        for name, text in (files or {}).items():
+            (Path(home) / name).write_text(text)
+        command = _java(
+            f"{jars}/*",
             [f"-Duser.home={home}", f"-Drocketmq.home.dir={home}", f"-Drocketmq.client.logRoot={home}/logs"],
             "org.apache.rocketmq.tools.command.MQAdminStartup",
             *arguments,
