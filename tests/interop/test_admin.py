@@ -328,9 +328,9 @@ def test_accounts_where_there_is_no_access_control(server, admin):
     """Our brokers and those of 5.5.0 do not know the requests; those of 4.9 refuse them, or are silent."""
     account = PlainAccessConfig("app-orders", "key-of-orders")
     if server.java_version == "4.9.8" and isinstance(server, ApacheCluster):
-        with Admin(namesrv_addr=server.namesrv, instance_name="hasty") as hasty:
-            with pytest.raises(ClientError, match="aclEnable=true"):
-                hasty.acl_version(server.broker)
+        hasty = Admin(namesrv_addr=server.namesrv, instance_name="hasty")
+        with hasty, pytest.raises(ClientError, match="aclEnable=true"):
+            hasty.acl_version(server.broker)
         with pytest.raises(BrokerRefused) as refused:
             admin.update_access_config(account)
         assert refused.value.code == ACL_NOT_CHANGED
