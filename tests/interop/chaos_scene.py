@@ -24,7 +24,7 @@ SETTINGS = {
 }
 HALF_TOPIC, CHECK_GROUP = "RMQ_SYS_TRANS_HALF_TOPIC", "CID_RMQ_SYS_TRANS"
 #: Shorter than the longest pause (chaos_plan.PAUSE_S).
-SEND_TIMEOUT_MS = 5000
+REQUEST_TIMEOUT_MS = 5000
 UP_S = 240
 END_S = 30
 #: A queue whose owner died under another name is free after 60 s; then there may be much to consume.
@@ -66,7 +66,7 @@ class ProgramVictim:
             "who": self.who,
             "heartbeat_ms": 1000,
             "poll_ms": 1000,
-            "send_timeout_ms": SEND_TIMEOUT_MS,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
         }
         self._scene.journal.refresh()
         self._commands = commands or partial(chaos_workload.commands, self.name, self._scene.model.next_seq)
@@ -215,6 +215,8 @@ class Scene:
         for name in chaos_plan.PRODUCERS:
             self._programs[name].ended()
             self._programs[name].start(commands=partial(chaos_workload.answerer_commands, name))
+        for name in chaos_plan.PRODUCERS:
+            self._programs[name].wait_up()
         deadline, quiet_since = time.monotonic() + DRAIN_S, None
         while time.monotonic() < deadline:
             self.journal.refresh()

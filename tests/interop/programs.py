@@ -27,7 +27,7 @@ python) the brokers share out the queues and may let them be popped, for --invis
 
 The Java program takes several commands at once, with a word `,` between them; they run in one JVM and end together, at the
 latest when one fails. It also has --first (the number of the first message), --heartbeat-ms and --poll-ms (how often a client
-does what Java does every 30 s), --send-timeout-ms, --fail-times with a list, of which the message's number chooses one, and a
+does what Java does every 30 s), --request-timeout-ms, --fail-times with a list, of which the message's number chooses one, and a
 --work-ms for local transactions, which take so long after they said `executing`. With --journal F --who NAME all events go into
 the file F instead, each with `who` and the time `told`; several programs may share it, and its order is that in which they spoke.
 

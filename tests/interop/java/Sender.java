@@ -36,7 +36,7 @@ final class Sender {
         interval = flags.number("interval-ms", 0);
         acks = new Events.AckFile(flags.get("ack-file", null));
         producer = ClientProgram.configured(new DefaultMQProducer(flags.need("group")), flags);
-        producer.setSendMsgTimeout(flags.number("send-timeout-ms", ClientProgram.SEND_TIMEOUT_MS));
+        producer.setSendMsgTimeout(ClientProgram.requestTimeoutMs(flags));
         producer.setCompressMsgBodyOverHowmuch(flags.number("compress-over", 4096));
     }
 

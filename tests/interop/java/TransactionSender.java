@@ -28,7 +28,7 @@ final class TransactionSender implements TransactionListener {
         topic = flags.need("topic");
         prefix = flags.get("prefix", "P");
         producer = ClientProgram.configured(new TransactionMQProducer(null, flags.need("group"), null, flags.has("trace"), null), flags);
-        producer.setSendMsgTimeout(flags.number("send-timeout-ms", ClientProgram.SEND_TIMEOUT_MS));
+        producer.setSendMsgTimeout(ClientProgram.requestTimeoutMs(flags));
         producer.setTransactionListener(this);
     }
 
