@@ -85,7 +85,8 @@ def test_by_hand_on_an_older_broker():
     with ApacheCluster("5.3.3", enableRetryTopicV2="true") as cluster:
         topic = cluster.create_topic("popped-by-hand")
         programs.send("python", cluster, topic, FEW)
-        with PopConsumer("by-hand", namesrv_addr=cluster.namesrv, consume_from_where="CONSUME_FROM_FIRST_OFFSET") as consumer:
+        settings = {"consume_from_where": "CONSUME_FROM_FIRST_OFFSET", "mq_client_api_timeout_s": 2 * SHORT_S}
+        with PopConsumer("by-hand", namesrv_addr=cluster.namesrv, **settings) as consumer:
             first = pop_some(consumer, topic, FEW, invisible_s=SHORT_S)
             again = pop_some(consumer, topic, FEW, invisible_s=ALL_S)
             assert {message.msg_id for message in again} == {message.msg_id for message in first}

@@ -15,6 +15,8 @@ SOON_S = 3.0
 #: No broker hides messages for more than 300 s.
 LONG_S = 240.0
 WAIT_S = 120
+#: A broker in Java is slow at first, all the more on a busy machine.
+ANSWER_S = 30.0
 FEW = 6
 
 
@@ -31,7 +33,11 @@ def members(cluster, topic, count=2):
     cluster.create_topic(topic, queues=1)
     programs.send("python", cluster, topic, FEW)
     with contextlib.ExitStack() as stack:
-        settings = {"namesrv_addr": cluster.namesrv, "consume_from_where": "CONSUME_FROM_FIRST_OFFSET"}
+        settings = {
+            "namesrv_addr": cluster.namesrv,
+            "consume_from_where": "CONSUME_FROM_FIRST_OFFSET",
+            "mq_client_api_timeout_s": ANSWER_S,
+        }
         yield [stack.enter_context(PopConsumer(f"CG-{topic}", **settings)) for _ in range(count)]
 
 
