@@ -21,7 +21,7 @@ from pymq.client.request import PendingReplies
 from pymq.client.results import ServiceState
 from pymq.client.routes import MASTER_ID, PublishInfo, RouteTable, limited_to
 from pymq.client.stats import SAMPLE_INTERVAL_S, ConsumerStatsManager
-from pymq.client.tasks import Shared, Tasks, all_of
+from pymq.client.tasks import Shared, Tasks, UnderWay, all_of
 from pymq.client.transport import TRANSPORT_ERRORS, IRemoting
 from pymq.errors import BrokerRefused, ClientError, NoNameServer, NoRoute, RequestTimeout
 from pymq.interfaces import IClock
@@ -72,6 +72,10 @@ class MQClientInstance:
         self.consumers: dict[str, ConsumerMember] = {}
         self.admins: dict[str, object] = {}
         self.broker_versions: dict[str, int] = {}
+        #: Heartbeats by broker address.
+        self._beats = UnderWay()
+        #: How many members tell the brokers at this time that they leave.
+        self._leaving = 0
         self._remoting = remoting
         self._name_servers = NameServers(remoting, tuple(name_servers))
         self._source = source
@@ -143,7 +147,7 @@ class MQClientInstance:
 
     def is_empty(self) -> bool:
         """Whether no member is left."""
-        return not self.producers and not self.consumers and not self.admins
+        return not self.producers and not self.consumers and not self.admins and not self._leaving
 
     async def _ask_source(self) -> None:
         if self._source is None:
@@ -300,7 +304,7 @@ class MQClientInstance:
 
     async def _heartbeat_one(self, broker_name: str, address: str, data: HeartbeatData) -> None:
         try:
-            self.broker_versions[address] = await self.api.heartbeat(address, data)
+            self.broker_versions[address] = await self._beats.run(address, self.api.heartbeat(address, data))
         except EXPECTED_ERRORS as error:
             self._log.warn(
                 "the heartbeat to {broker_name} at {address} failed: {error}",
@@ -321,15 +325,26 @@ class MQClientInstance:
         await self.heartbeat_all()
 
     async def unregister(self, producer_group: str | None, consumer_group: str | None) -> None:
-        """Tell every broker that a member leaves."""
+        """Tell every broker that a member leaves; no heartbeat names it from now on (Java: unregisterClientWithLock)."""
+        if producer_group is not None:
+            self.producers.pop(producer_group, None)
+        if consumer_group is not None:
+            self.consumers.pop(consumer_group, None)
         addresses = {address for _, _, address in self.routes.brokers()}
-        outcomes = await all_of(
-            self.api.unregister(address, self.client_id, producer_group, consumer_group) for address in sorted(addresses)
-        )
+        self._leaving += 1
+        try:
+            outcomes = await all_of(self._unregister_at(address, producer_group, consumer_group) for address in sorted(addresses))
+        finally:
+            self._leaving -= 1
         for outcome in outcomes:
             if isinstance(outcome, Failure):
                 outcome.trap(CancelledError, *EXPECTED_ERRORS)
                 self._log.debug("leaving a broker failed: {error}", error=outcome.value)
+
+    async def _unregister_at(self, address: str, producer_group: str | None, consumer_group: str | None) -> None:
+        """Leave once the heartbeats under way are answered: a broker that handles both at a time could take us in again."""
+        await self._beats.ended(address)
+        await self.api.unregister(address, self.client_id, producer_group, consumer_group)
 
     async def consumer_ids(self, topic: str, group: str) -> list[str]:
         """The members of a group, as the first broker of the topic that answers knows them. Raises NoRoute, or its last error."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -117,3 +118,31 @@ class Shared:
         for waiter in self._waiting.pop(key):
             if not waiter.called:
                 waiter.callback(result)
+
+
+class UnderWay:
+    """Pieces of work under keys, several at a time under each; who must come behind them waits for their ends."""
+
+    def __init__(self) -> None:
+        #: For each piece, by key and number, who waits for its end.
+        self._waiting: dict[tuple[object, int], list[Deferred[None]]] = {}
+        self._numbers = itertools.count()
+
+    async def run(self, key: object, work: Awaitable[T]) -> T:
+        """The outcome of `work`."""
+        piece = key, next(self._numbers)
+        self._waiting[piece] = []
+        try:
+            return await work
+        finally:
+            for waiter in self._waiting.pop(piece):
+                waiter.callback(None)
+
+    async def ended(self, key: object) -> None:
+        """Wait until what is under way at this time has ended, however it did; what begins later does not matter."""
+        ends: list[Deferred[None]] = []
+        for (its_key, _), waiting in self._waiting.items():
+            if its_key == key:
+                ends.append(Deferred())
+                waiting.append(ends[-1])
+        await all_of(ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,7 +16,8 @@ from pymq.remoting.dispatcher import ProcessorTable
 from pymq.wire.bodies.heartbeat import ConsumerData, decode_heartbeat
 from pymq.wire.bodies.routes import BrokerData, QueueData, TopicRouteData
 from pymq.wire.codes import RequestCode as Code
-from tests.client.cases import TOPIC, ClientCase
+from pymq.wire.command import RemotingCommand
+from tests.client.cases import TOPIC, ClientCase, running
 from tests.client.fakecluster import NAME_SERVER
 
 
@@ -124,6 +126,65 @@ class InstanceTests(ClientCase):
         data = decode_heartbeat(self.cluster.of(Code.HEART_BEAT)[0].command.body)
         self.assertEqual((data.client_id, [one.group_name for one in data.producer_data_set]), ("10.0.0.7@test", ["p1"]))
         self.assertEqual([one.group_name for one in data.consumer_data_set], ["c1"])
+
+    def hold_heartbeats(self) -> list[Callable[[], None]]:
+        """From now on heartbeats are answered by calling what is in this list, in the order in which they were sent."""
+        answer: list[Callable[[], None]] = []
+
+        def hold(address: str, request: RemotingCommand) -> Any:
+            if request.code != Code.HEART_BEAT:
+                return None
+            held: Deferred[RemotingCommand] = Deferred()
+            answer.append(lambda: held.callback(request.reply()))
+            return held
+
+        self.result(self.shared.update_route(TOPIC))
+        self.cluster.rules.append(hold)
+        return answer
+
+    def test_who_leaves_a_broker_leaves_it_behind_its_heartbeats(self) -> None:
+        """Brokers handle requests beside each other: one that was late would bring the member back. No later one names it."""
+        self.join(group="stays")
+        self.join(group="leaves")
+        answer = self.hold_heartbeats()
+        beating = running(self.shared.heartbeat_all())
+        leaving = running(self.shared.unregister(None, "leaves"))
+        self.assertEqual(self.cluster.of(Code.UNREGISTER_CLIENT), [])
+        for number, give in enumerate(list(answer)):
+            give()
+            left = [asked.address for asked in self.cluster.of(Code.UNREGISTER_CLIENT)]
+            self.assertEqual(left, self.heartbeats()[: number + 1])
+        self.result(leaving)
+        self.result(beating)
+        running(self.shared.heartbeat_all())
+        data = decode_heartbeat(self.cluster.of(Code.HEART_BEAT)[-1].command.body)
+        self.assertEqual([one.group_name for one in data.consumer_data_set], ["stays"])
+        self.assertEqual(len(self.heartbeats()), 4)
+
+    def test_who_leaves_waits_for_every_heartbeat(self) -> None:
+        """Of several at one broker too, in whichever order they are answered."""
+        self.join(group="leaves")
+        answer = self.hold_heartbeats()
+        for _ in range(2):
+            running(self.shared.heartbeat_all())
+        running(self.shared.unregister(None, "leaves"))
+        for give in answer[:0:-1]:
+            give()
+        self.assertNotIn(self.heartbeats()[0], [asked.address for asked in self.cluster.of(Code.UNREGISTER_CLIENT)])
+        answer[0]()
+        self.assertEqual(sorted(asked.address for asked in self.cluster.of(Code.UNREGISTER_CLIENT)), self.heartbeats()[:2])
+
+    def test_who_leaves_counts_until_the_brokers_know(self) -> None:
+        """Another member that is gone before does not take the connections along."""
+        self.join(group="leaves")
+        answer = self.hold_heartbeats()
+        running(self.shared.heartbeat_all())
+        leaving = running(self.shared.unregister(None, "leaves"))
+        self.assertFalse(self.shared.is_empty())
+        for give in answer:
+            give()
+        self.result(leaving)
+        self.assertTrue(self.shared.is_empty())
 
     def test_offsets_are_committed_every_five_seconds(self) -> None:
         """First after ten."""

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from pymq.client.tasks import Shared, Tasks, all_of
+from pymq.client.tasks import Shared, Tasks, UnderWay, all_of
 from tests.client.cases import awaited
 
 
@@ -115,3 +115,22 @@ class TasksTests(SynchronousTestCase):
         gate.errback(ZeroDivisionError())
         for waiter in waiters:
             self.failureResultOf(waiter, ZeroDivisionError)
+
+    def test_who_comes_behind_waits_for_what_is_under_way(self) -> None:
+        """Under that key, however it ends; not for what begins later. A waiter that is cancelled leaves the work alone."""
+        work, gates = UnderWay(), [Deferred() for _ in range(4)]
+        running = [self.tasks.hold(work.run(key, gate)) for key, gate in zip("aab", gates)]
+        waiting, impatient = (self.tasks.hold(work.ended("a")) for _ in range(2))
+        running.append(self.tasks.hold(work.run("a", gates[3])))
+        impatient.cancel()
+        self.failureResultOf(impatient, CancelledError)
+        gates[1].callback(1)
+        self.assertNoResult(waiting)
+        gates[0].errback(ZeroDivisionError())
+        self.successResultOf(waiting)
+        self.assertEqual(self.successResultOf(running[1]), 1)
+        self.failureResultOf(running[0], ZeroDivisionError)
+        self.successResultOf(self.tasks.hold(work.ended("c")))
+        for gate in gates[2:]:
+            gate.callback(None)
+        self.assertEqual([self.successResultOf(one) for one in running[2:]], [None, None])
