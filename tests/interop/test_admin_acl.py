@@ -182,7 +182,7 @@ def test_versions(server, admin):
     assert path.endswith("/conf/plain_acl.yml")
     admin.update_global_white_addrs([NOWHERE], acl_file=path)
     changed = admin.acl_version(server.broker).files[path]
-    assert changed.counter == before.files[path].counter + 1 and changed.timestamp > before.files[path].timestamp
+    assert changed.counter == before.files[path].counter + 1 and changed.timestamp >= before.files[path].timestamp
     said = mqadmin(server, "clusterAclConfigVersion")
     (row,) = [line.split() for line in said.splitlines() if line.startswith("DefaultCluster")]
     assert row[1:5] == [server.name, server.broker, path, str(changed.counter)], said
