@@ -19,6 +19,8 @@ QUEUES = 4
 ACKNOWLEDGED_LEAST = 20
 ANSWERS_S = 120
 PERSIST_MS = 100
+#: Java's client may not notice that a connection is gone from which it waits for an answer.
+REQUEST_TIMEOUT_MS = 2000
 #: In every so many rounds offsets are saved before the kill. In most they are not, for Java's consumer, which failed to pull from
 #: a broker that was away, waits 3 s before it goes on.
 OFFSETS_EVERY = 10
@@ -107,6 +109,7 @@ def test_nothing_acknowledged_is_lost(tmp_path):
                 mode="sync",
                 forever=True,
                 interval_ms=1,
+                request_timeout_ms=REQUEST_TIMEOUT_MS,
                 quiet=True,
                 ack_file=ack_file,
             ) as sender,
