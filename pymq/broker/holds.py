@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pymq.errors import RequestError
 from pymq.interfaces import IArrivalListener, IClock, IMessageStore
+from pymq.message.tags import narrow_code
 from pymq.wire.codes import ResponseCode
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ HELD_PULLS_MAX = 200_000
 COMPARE_PERIOD_CHECKS = 5
 
 K = TypeVar("K")
-
-_LOW_32_BITS = 0xFFFFFFFF
-_SIGN_BIT = 0x80000000
-
-
-def tag_hash(tags_code: int) -> int:
-    """The signed 32-bit hash in the low half of a tags code, the part that filters compare (store.md 3.2)."""
-    return ((tags_code & _LOW_32_BITS) ^ _SIGN_BIT) - _SIGN_BIT
 
 
 class Hold:
@@ -122,7 +115,7 @@ class PullRequestHoldService:
         """
         if self._count >= HELD_PULLS_MAX:
             raise RequestError(ResponseCode.SYSTEM_BUSY, f"the broker holds {HELD_PULLS_MAX} pulls, its most; pull again later")
-        hashes = frozenset(map(tag_hash, tag_filter)) if tag_filter else None
+        hashes = frozenset(map(narrow_code, tag_filter)) if tag_filter else None
         hold = Hold(self, topic, queue_id, offset, hashes, deadline, resume, matches)
         self._queues.setdefault((topic, queue_id), {})[hold] = None
         self._seconds.setdefault(math.ceil(deadline), {})[hold] = None
@@ -148,7 +141,7 @@ class PullRequestHoldService:
 
     def _match(self, waiting: dict[Hold, None], draft: RecordDraft, due: list[Hold]) -> None:
         """Take the holds of one queue that the message ends out of the table and into `due`; move the others past it."""
-        offset, code, woken = draft.queue_offset, tag_hash(draft.tags_code), []
+        offset, code, woken = draft.queue_offset, narrow_code(draft.tags_code), []
         for hold in waiting:
             if offset < hold.offset:
                 continue

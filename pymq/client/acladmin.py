@@ -130,7 +130,7 @@ class AclAdmin(AdminBase):
         return javajson.decode_as(answer.body, AclConfig)
 
     async def _tell_all(self, code: int, header: CommandHeader, where: str | None) -> None:
-        addresses = await self._masters_and_slaves(where)
+        addresses = await self._masters(where, and_slaves=True)
         await self._at_all(addresses, lambda address: self._ask_acl(address, code, header))
 
     async def _ask_acl(

@@ -81,23 +81,15 @@ class AdminBase(Member[AdminConfig]):
         answer = await self._api.name_servers.ask(RequestCode.GET_BROKER_CLUSTER_INFO, None, self._timeout_s)
         return decode_cluster_info(answer.body)
 
-    async def _masters(self, where: str | None) -> list[str]:
-        """The addresses of the masters that are meant. Raises ClientError, NoRoute."""
+    async def _masters(self, where: str | None, *, and_slaves: bool = False) -> list[str]:
+        """The addresses of the masters that are meant, and of their slaves if wished. Raises ClientError, NoRoute."""
         if where is not None and ":" in where:
             return [where]
-        addresses = [addrs.get(MASTER_ID) for addrs in await self._broker_addrs(where)]
-        masters = [address for address in addresses if address is not None]
-        if not masters:
-            raise NoRoute(f"no name server knows a running master of {where or 'any cluster'}")
-        return masters
-
-    async def _masters_and_slaves(self, where: str | None) -> list[str]:
-        """The addresses of all brokers that are meant. Raises ClientError, NoRoute."""
-        if where is not None and ":" in where:
-            return [where]
-        addresses = [addrs[broker_id] for addrs in await self._broker_addrs(where) for broker_id in sorted(addrs)]
+        brokers = [sorted(addrs.items()) for addrs in await self._broker_addrs(where)]
+        addresses = [address for addrs in brokers for broker_id, address in addrs if and_slaves or broker_id == MASTER_ID]
         if not addresses:
-            raise NoRoute(f"no name server knows a running broker of {where or 'any cluster'}")
+            kind = "broker" if and_slaves else "master"
+            raise NoRoute(f"no name server knows a running {kind} of {where or 'any cluster'}")
         return addresses
 
     async def _broker_addrs(self, where: str | None) -> list[dict[int, str]]:

@@ -88,12 +88,15 @@ class GroupAdmin(AdminBase):
     async def consume_stats(self, group: str, topic: str | None = None) -> ConsumeProgress:
         """How far a group is with each queue of its topics, or of one. Fails with NoRoute for a group that nobody knows."""
         group = self.namespace.wrap(group)
-        header = GetConsumeStatsRequestHeader(consumer_group=group, topic=None if topic is None else self.namespace.wrap(topic))
-        answers = await self._at_all(
-            await self._brokers_of_group(group),
-            lambda address: self._api.ask(address, RequestCode.GET_CONSUME_STATS, header, timeout_s=self._long_s),
-        )
-        return self._progress(javajson.decode_as(answer.body, ConsumeStats) for answer in answers)
+        wrapped = None if topic is None else self.namespace.wrap(topic)
+        addresses = await self._brokers_of_group(group)
+        return self._progress(await self._at_all(addresses, lambda address: self._stats_at(address, group, wrapped)))
+
+    async def _stats_at(self, address: str, group: str, topic: str | None = None) -> ConsumeStats:
+        """How far a group is at one broker; its name and the topic's are as brokers know them."""
+        header = GetConsumeStatsRequestHeader(consumer_group=group, topic=topic)
+        answer = await self._api.ask(address, RequestCode.GET_CONSUME_STATS, header, timeout_s=self._long_s)
+        return javajson.decode_as(answer.body, ConsumeStats)
 
     def _progress(self, parts: Iterable[ConsumeStats]) -> ConsumeProgress:
         """What several brokers say, or one says of several topics, together."""
@@ -202,7 +205,5 @@ class GroupAdmin(AdminBase):
 
     async def _topics_at(self, address: str, group: str) -> list[str]:
         """The topics that a group has offsets of at a broker, and if it is online subscribes to."""
-        header = GetConsumeStatsRequestHeader(consumer_group=group)
-        answer = await self._api.ask(address, RequestCode.GET_CONSUME_STATS, header, timeout_s=self._long_s)
-        stats = javajson.decode_as(answer.body, ConsumeStats)
+        stats = await self._stats_at(address, group)
         return sorted({queue.topic for queue in by_queue(stats.offset_table)})

@@ -45,6 +45,6 @@ def tags_code(tags: str | None) -> int:
 
 
 def narrow_code(code: int) -> int:
-    """The low 32 bits of a tags code as a signed number: what a tag filter is compared with."""
+    """The low 32 bits of a tags code as a signed number: what a tag filter is compared with (store.md 3.2)."""
     code &= 0xFFFFFFFF
     return code - 0x100000000 if code & 0x80000000 else code

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pymq.broker import holds as module
-from pymq.broker.holds import Hold, PullRequestHoldService, tag_hash
+from pymq.broker.holds import Hold, PullRequestHoldService
 from pymq.errors import RequestError
 from pymq.interfaces import IArrivalListener
 from pymq.message.record import RecordDraft
 from pymq.message.tags import java_hash
 from tests.broker.fixtures import NOW_S, draft, open_store, started_clock
-
-
-class TagHashTests(SynchronousTestCase):
-    """What filters compare."""
-
-    @given(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1))
-    def test_low_half_counts_as_a_signed_number(self, low: int, high: int) -> None:
-        """Whatever stands in the upper half, and whichever sign the whole has."""
-        self.assertEqual(tag_hash(low), low)
-        self.assertEqual(tag_hash(low & 0xFFFFFFFF), low)
-        self.assertEqual(tag_hash((high << 32) | (low & 0xFFFFFFFF)), low)
 
 
 class PullRequestHoldServiceTests(SynchronousTestCase):

@@ -55,3 +55,10 @@ class TagsCodeTests(SynchronousTestCase):
     def test_narrowing(self) -> None:
         """Keeps the low 32 bits, signed."""
         self.assertEqual([narrow_code(code) for code in (5, -5, 2**31, 0x1A1FD01E239)], [5, -5, -(2**31), -50208199])
+
+    @given(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1))
+    def test_low_half_counts_as_a_signed_number(self, low: int, high: int) -> None:
+        """Whatever stands in the upper half, and whichever sign the whole has."""
+        self.assertEqual(narrow_code(low), low)
+        self.assertEqual(narrow_code(low & 0xFFFFFFFF), low)
+        self.assertEqual(narrow_code((high << 32) | (low & 0xFFFFFFFF)), low)
